@@ -1,0 +1,15 @@
+"""ASUKA: image inpainting that neither invents objects nor shifts colours, on a frozen latent diffusion model.
+
+The map:  `asuka.train` trains one stage, `asuka.inpaint` fills one hole. `stages/` what is learned, `training/` the
+loop, `methods/` ways to fill a hole, `condition.py` what the hole should contain, `alignment.py` the module of the
+paper, `diffusion/` the frozen model, `data/` pictures and holes. The prior is the peer package `mae`.
+"""
+
+import importlib
+
+
+def __getattr__(name: str) -> object:
+    """`AsukaPipeline` on first use, so that `import asuka` stays quick (PEP 562)."""
+    if name == "AsukaPipeline":
+        return importlib.import_module("asuka.pipeline").AsukaPipeline
+    raise AttributeError(f"module 'asuka' has no attribute '{name}'")

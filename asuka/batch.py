@@ -1,0 +1,60 @@
+"""What travels between data, stages and methods: a few pictures with their holes."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asuka.image import to_tensor
+
+
+class Item(NamedTuple):
+    """One picture with its hole, as a loader's worker hands it over."""
+
+    image: np.ndarray  # (H, W, 3) uint8 RGB
+    mask: np.ndarray  # (H, W) uint8, 1 = hole
+    name: str
+    caption: str
+    visit: int  # number of this training visit: time step, noise and coins are functions of it
+    view: int | None  # number of the crop and hole where they come again, else None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pictures of one size with their holes."""
+
+    image: Tensor  # (B, 3, H, W) in [-1, 1]
+    mask: Tensor  # (B, 1, H, W) in {0, 1}, 1 = hole
+    name: tuple[str, ...]
+    caption: tuple[str, ...]
+    visit: tuple[int, ...] = ()  # empty outside training and validation
+    view: tuple[int, ...] = ()  # empty where crops and holes never come again
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    def blind(self) -> "Batch":
+        """The same batch with a grey hole: all a method may see."""
+        return replace(self, image=blind(self.image, self.mask))
+
+    def to(self, device: torch.device | str) -> "Batch":
+        return replace(self, image=self.image.to(device), mask=self.mask.to(device))
+
+
+def blind(image: Tensor, mask: Tensor) -> Tensor:
+    """The image (B, 3, H, W) with 0, mid grey, in the hole."""
+    return image * (1 - mask)
+
+
+def collate(items: list[Item]) -> Batch:
+    """Items of one size to a batch on the CPU."""
+    return Batch(
+        image=torch.stack([to_tensor(item.image) for item in items]),
+        mask=torch.stack([torch.from_numpy(item.mask)[None].float() for item in items]),
+        name=tuple(item.name for item in items),
+        caption=tuple(item.caption for item in items),
+        visit=tuple(item.visit for item in items),
+        view=tuple(item.view for item in items if item.view is not None),
+    )

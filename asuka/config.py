@@ -1,0 +1,117 @@
+"""Configuration: typed roots, a check of every argument before anything is built, and the memory of a run."""
+
+import difflib
+import importlib
+import inspect
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.config_store import ConfigStore
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from asuka.errors import InputError
+from asuka.training.checkpoint import write_file
+from asuka.training.loop import LoopConfig
+
+CONF = str(Path(__file__).parents[1] / "conf")
+# What the same run may be continued with; everything else makes it another run.
+FREE = {"loop.workers", "loop.device", "loop.log_every", "loop.save_every", "loop.preview_every", "loop.validate_every"}
+
+
+@dataclass
+class TrainConfig:
+    """Root of `python -m asuka.train`."""
+
+    stage: Any = MISSING
+    base: Any = MISSING
+    data: Any = MISSING
+    masks: Any = MISSING
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    seed: int = 0
+    run_dir: str = MISSING
+
+
+@dataclass
+class InpaintConfig:
+    """Root of `python -m asuka.inpaint`."""
+
+    method: Any = MISSING
+    base: Any = MISSING
+    image: str = MISSING
+    mask: str = MISSING
+    out: str = MISSING
+    seed: int = 0
+    device: str = "auto"
+
+
+def register() -> None:
+    """Make the typed roots known to Hydra."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=TrainConfig)
+    store.store(name="inpaint_schema", node=InpaintConfig)
+
+
+def check(config: DictConfig) -> None:
+    """InputError, all problems at once, where an object would be built with an argument that it does not have."""
+    problems = _problems(OmegaConf.to_container(config, resolve=False), "")
+    if problems:
+        raise InputError("; ".join(problems))
+
+
+def build(node: DictConfig) -> Any:
+    """The object an option describes; its own complaints come out as InputError."""
+    try:
+        return instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, ValueError | OSError):
+            raise InputError(str(cause)) from error
+        raise
+
+
+def guard(run_dir: Path, config: DictConfig) -> None:
+    """Remember a run's configuration; InputError with the differences where the folder holds another run's."""
+    now = OmegaConf.to_container(config, resolve=True)
+    file = run_dir / "config.yaml"
+    if file.exists():
+        before = yaml.safe_load(file.read_text())
+        changes = _changes(_flat(before), _flat(now))
+        if changes:
+            raise InputError(f"{run_dir} holds another run; choose a new run_dir, or undo: {'; '.join(changes)}")
+    write_file(file, yaml.safe_dump(now, sort_keys=False))
+
+
+def _problems(node: Any, place: str) -> list[str]:
+    if not isinstance(node, dict):
+        return []
+    found = []
+    if "_target_" in node:
+        module, _, name = node["_target_"].rpartition(".")
+        known = list(inspect.signature(getattr(importlib.import_module(module), name)).parameters)
+        for key in node.keys() - {"_target_", *known}:
+            near = difflib.get_close_matches(key, known, n=1)
+            remedy = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+            found.append(f"{place}{key}: {node['_target_']} has no such argument; {remedy}")
+    for key, value in node.items():
+        found += _problems(value, f"{place}{key}.")
+    return found
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    changes = []
+    for key in sorted((before.keys() | now.keys()) - FREE):
+        old, new = before.get(key), now.get(key)
+        grows = key == "loop.steps" and new >= old
+        if old != new and not grows:
+            changes.append(f"{key}: was {old}, is {new}")
+    return changes
+
+
+def _flat(node: Any, place: str = "") -> dict[str, Any]:
+    if not isinstance(node, dict):
+        return {place: node}
+    return {key: value for name, part in node.items() for key, value in _flat(part, f"{place}.{name}".lstrip(".")).items()}

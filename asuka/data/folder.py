@@ -1,0 +1,154 @@
+"""A folder (or one zip file) of photographs, with captions where there are any."""
+
+import csv
+import hashlib
+import io
+import os
+import re
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from asuka.data.picture import Picture
+from asuka.errors import InputError
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+class Folder:
+    """`data=folder data.root=DIR`: every JPEG, PNG and WebP below DIR, or inside the zip file DIR.
+
+    Captions come from `captions.csv` (path,caption) at the root, or from a .txt beside a picture. A share `dev` of
+    the pictures, chosen by a hash of their path, is never trained on; it is the validation set unless `val` names
+    another folder. Crops are square, scaled to `size`; smaller pictures are scaled up.
+    """
+
+    def __init__(self, root: str | None, val: str | None = None, size: int = 128, dev: float = 0.02, zoom: float = 0.7):
+        """Crops have `zoom`..1 of the short side. InputError where `root` holds no picture."""
+        if root is None:
+            raise InputError("data.root is not set; give a folder of photographs: data=folder data.root=DIR")
+        files = Files(root)
+        held = {name for name in files.pictures if _share(name) < dev}
+        self.train = Photos(files, [name for name in files.pictures if name not in held], size, zoom)
+        if val is None:
+            self.val = Photos(files, [name for name in files.pictures if name in held], size, zoom)
+        else:
+            other = Files(val)
+            self.val = Photos(other, other.pictures, size, zoom)
+        for split, photos in (("train", self.train), ("validation", self.val)):
+            if not len(photos):
+                raise InputError(
+                    f"{root}: no picture for the {split} set among {len(files.pictures)}; "
+                    "give more pictures, or name a validation folder with data.val=DIR"
+                )
+
+    def summary(self) -> str:
+        return f"{self.train.summary()}; validation: {self.val.summary()}"
+
+
+class Photos:
+    """Some pictures of a folder, seen as random or central squares."""
+
+    def __init__(self, files: "Files", names: list[str], size: int, zoom: float):
+        self.files, self.names, self.size, self.zoom = files, names, size, zoom
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def summary(self) -> str:
+        captioned = sum(bool(self.files.caption(name)) for name in self.names)
+        return f"{len(self)} pictures and {captioned} captions in {self.files.root}"
+
+    def captions(self) -> list[str]:
+        return [self.files.caption(name) for name in self.names]
+
+    def crop(self, index: int, rng: np.random.Generator) -> Picture:
+        """A random square of picture `index`, mirrored half of the time (left and right change places in its caption)."""
+        name = self.names[index]
+        image = self.files.open(name)
+        side = int(round(min(image.size) * rng.uniform(self.zoom, 1)))
+        left, top = (int(rng.integers(0, length - side + 1)) for length in image.size)
+        square, caption = self._square(image, left, top, side), self.files.caption(name)
+        if rng.random() < 0.5:
+            return Picture(np.ascontiguousarray(square[:, ::-1]), _mirror(caption), name)
+        return Picture(square, caption, name)
+
+    def centre(self, index: int) -> Picture:
+        """The largest central square of picture `index`."""
+        name = self.names[index]
+        image = self.files.open(name)
+        side = min(image.size)
+        left, top = ((length - side) // 2 for length in image.size)
+        return Picture(self._square(image, left, top, side), self.files.caption(name), name)
+
+    def _square(self, image: Image.Image, left: int, top: int, side: int) -> np.ndarray:
+        box = (left, top, left + side, top + side)
+        return np.asarray(image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box))
+
+
+class Files:
+    """The picture files below a folder or inside a zip file, by their path from its root, in sorted order."""
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+        if not self.root.exists():
+            raise InputError(f"data.root={root}: no such folder; give a folder of photographs, or data=synthetic")
+        self.zipped = self.root.is_file()
+        if self.zipped and not zipfile.is_zipfile(self.root):
+            raise InputError(f"data.root={root}: neither a folder nor a zip file; give a folder of photographs")
+        names = self._zip.namelist() if self.zipped else self._walk()
+        self.pictures = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
+        self._texts = {name for name in names if name.endswith(".txt")}
+        if not self.pictures:
+            raise InputError(f"data.root={root}: no JPEG, PNG or WebP below it; give a folder of photographs")
+        self._captions = self._read_captions() if "captions.csv" in names else {}
+
+    def open(self, name: str) -> Image.Image:
+        """Picture `name`, upright and RGB."""
+        try:
+            with Image.open(io.BytesIO(self._read(name))) as image:
+                return ImageOps.exif_transpose(image).convert("RGB")
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise InputError(f"{self.root / name}: cannot be read ({error}); mend or remove this file") from error
+
+    def caption(self, name: str) -> str:
+        """The caption of picture `name`; empty where there is none."""
+        text = str(Path(name).with_suffix(".txt").as_posix())
+        if name not in self._captions and text in self._texts:
+            self._captions[name] = self._read(text).decode("utf-8").strip()
+        return self._captions.get(name, "")
+
+    def _walk(self) -> list[str]:
+        return [path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file()]
+
+    def _read(self, name: str) -> bytes:
+        return self._zip.read(name) if self.zipped else (self.root / name).read_bytes()
+
+    def _read_captions(self) -> dict[str, str]:
+        rows = list(csv.DictReader(io.StringIO(self._read("captions.csv").decode("utf-8-sig"))))
+        if rows and not {"path", "caption"} <= rows[0].keys():
+            raise InputError(f"{self.root}/captions.csv: its header is {','.join(rows[0])}; it must be path,caption")
+        return {row["path"]: row["caption"].strip() for row in rows}
+
+    @property
+    def _zip(self) -> zipfile.ZipFile:
+        return _open_zip(self.root, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _open_zip(path: Path, process: int) -> zipfile.ZipFile:
+    """One open file per process: forked loader workers that shared one would move each other's position."""
+    return zipfile.ZipFile(path)
+
+
+def _share(name: str) -> float:
+    """A number in [0, 1) that depends on the path alone."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest(), "big") / 2**48
+
+
+def _mirror(caption: str) -> str:
+    swap = {"left": "right", "right": "left"}
+    return re.sub(r"\b(left|right)\b", lambda match: swap[match.group()], caption)

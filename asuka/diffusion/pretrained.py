@@ -1,0 +1,29 @@
+"""A base from a folder in diffusers' layout."""
+
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from asuka.diffusion.base import LatentDiffusion
+from asuka.errors import InputError
+from asuka.registry import fingerprint, locate
+
+
+def pretrained(weights: str) -> LatentDiffusion:
+    """The Stable Diffusion inpainting model in a folder (`tiny`: the embedded one), frozen, in float32."""
+    folder = locate(weights, "base")
+    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
+    if unet.config.in_channels != 9:
+        raise InputError(
+            f"{folder}: its U-Net reads {unet.config.in_channels} channels, inpainting needs 9; "
+            "give an inpainting model such as Stable Diffusion 1.5 inpainting"
+        )
+    base = LatentDiffusion(
+        vae=AutoencoderKL.from_pretrained(folder, subfolder="vae"),
+        unet=unet,
+        text_encoder=CLIPTextModel.from_pretrained(folder, subfolder="text_encoder"),
+        tokenizer=CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer"),
+        scheduler=DDIMScheduler.from_pretrained(folder, subfolder="scheduler"),
+    )
+    base.float().eval().requires_grad_(False)
+    base.fingerprint = fingerprint(folder)
+    return base

@@ -1,0 +1,24 @@
+"""Ways to draw latents from a base: (base, batch, context, noise) -> latents."""
+
+import torch
+from diffusers import DDIMScheduler
+from torch import Tensor
+
+from asuka.batch import Batch
+from asuka.diffusion.base import Context, LatentDiffusion
+
+
+@torch.no_grad()
+def concat(base: LatentDiffusion, batch: Batch, context: Context, noise: Tensor, steps: int) -> Tensor:
+    """The inpainting U-Net's own way: hole and masked picture beside the noisy latents (DDIM, eta 0).
+
+    `batch` is blind, `noise` (B, C, h, w) standard normal; returns scaled latents (B, C, h, w).
+    """
+    scheduler = DDIMScheduler.from_config(base.scheduler.config)
+    scheduler.set_timesteps(steps, device=noise.device)
+    cells, masked = base.shrink(batch.mask), base.encode(batch.image)
+    latents = noise * scheduler.init_noise_sigma
+    for step in scheduler.timesteps:
+        result = base.predict(latents, step.expand(len(latents)), cells, masked, context)
+        latents = scheduler.step(result, step, latents).prev_sample
+    return latents

@@ -1,0 +1,81 @@
+"""Stable Diffusion inpainting at toy size, in the real classes: 128 x 128 pixels, 16 x 16 x 4 latents."""
+
+from collections.abc import Iterable
+
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+CONTEXT_DIM = 128
+TEXT_LENGTH = 32
+VOCABULARY = 512
+
+
+def build_vae(channels: Iterable[int]) -> AutoencoderKL:
+    """A KL autoencoder with four levels (factor 8) and four latent channels; without attention, so that it learns on
+    small crops what holds for whole pictures."""
+    channels = tuple(channels)
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * len(channels),
+        up_block_types=("UpDecoderBlock2D",) * len(channels),
+        block_out_channels=channels,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        mid_block_add_attention=False,
+        sample_size=128,
+    )
+
+
+def build_unet(channels: Iterable[int]) -> UNet2DConditionModel:
+    """A 9-channel U-Net with cross-attention on every level but the lowest, as in Stable Diffusion."""
+    channels = tuple(channels)
+    return UNet2DConditionModel(
+        sample_size=16,
+        in_channels=9,
+        out_channels=4,
+        layers_per_block=1,
+        block_out_channels=channels,
+        down_block_types=("CrossAttnDownBlock2D",) * (len(channels) - 1) + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * (len(channels) - 1),
+        cross_attention_dim=CONTEXT_DIM,
+        attention_head_dim=4,
+        norm_num_groups=16,
+    )
+
+
+def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """A two-layer CLIP text model for this tokenizer."""
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=CONTEXT_DIM,
+        intermediate_size=2 * CONTEXT_DIM,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=TEXT_LENGTH,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return CLIPTextModel(config)
+
+
+def build_tokenizer(captions: Iterable[str]) -> CLIPTokenizer:
+    """CLIP's byte-pair tokenizer with its merges learnt from some captions."""
+    learnt = CLIPTokenizer().train_new_from_iterator(captions, vocab_size=VOCABULARY, show_progress=False)
+    learnt.model_max_length = TEXT_LENGTH
+    return learnt
+
+
+def build_scheduler() -> DDIMScheduler:
+    """Stable Diffusion's noise schedule; trailing steps, so that sampling starts where pure noise was trained."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        timestep_spacing="trailing",
+    )

@@ -1,0 +1,70 @@
+"""Pictures at the border: files, uint8 and PIL outside; tensors in [-1, 1] inside."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageOps
+from torch import Tensor
+
+from asuka.errors import InputError
+
+
+def load(path: str | Path) -> Image.Image:
+    """The picture of a file, upright (EXIF) and RGB. InputError where there is none or it cannot be read."""
+    try:
+        with Image.open(path) as file:
+            return ImageOps.exif_transpose(file).convert("RGB")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; give the path of a picture") from error
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: cannot be read as a picture ({error}); give a JPEG, PNG or WebP") from error
+
+
+def load_mask(path: str | Path) -> Image.Image:
+    """The mask of a file as 8-bit grey, upright; white = hole."""
+    return load(path).convert("L")
+
+
+def to_tensor(image: np.ndarray | Image.Image) -> Tensor:
+    """uint8 RGB (H, W, 3) -> (3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def to_uint8(image: Tensor) -> np.ndarray:
+    """(3, H, W) in [-1, 1] -> uint8 RGB (H, W, 3), rounded to nearest."""
+    levels = (image.detach().float().clamp(-1, 1) + 1) * 127.5
+    return levels.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def paste(image: Tensor, mask: Tensor, result: Tensor) -> Tensor:
+    """The result in the hole and the image outside, all (B, C, H, W): the one rule of compositing."""
+    return torch.where(mask > 0.5, result, image)
+
+
+def save(image: Image.Image, path: str | Path) -> None:
+    """Write a picture so that the name appears only when the file is whole; the suffix chooses the format."""
+    path = Path(path)
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise InputError(f"{path}: '{path.suffix}' is no picture format; end the name in .png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.part{path.suffix}")
+    image.save(half)
+    half.replace(path)
+
+
+def grid(columns: dict[str, Tensor], scale: int = 1) -> Image.Image:
+    """One row per picture, one named column per tensor (N, 3, H, W) in [-1, 1], header on top."""
+    header, gap = 16, 2
+    stacks = {name: [to_uint8(image) for image in images] for name, images in columns.items()}
+    rows = max(len(stack) for stack in stacks.values())
+    height, width = (side * scale for side in next(iter(stacks.values()))[0].shape[:2])
+    sheet = Image.new("RGB", (len(stacks) * (width + gap), header + rows * (height + gap)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for column, (name, stack) in enumerate(stacks.items()):
+        left = column * (width + gap)
+        pen.text((left + 2, 2), name, fill="black")
+        for row, pixels in enumerate(stack):
+            tile = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
+            sheet.paste(tile, (left, header + row * (height + gap)))
+    return sheet

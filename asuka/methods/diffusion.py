@@ -1,0 +1,39 @@
+"""The method in one screen: a base, and what its cross-attention reads about the hole."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from asuka.batch import Batch
+from asuka.condition import MaePrior
+from asuka.diffusion.base import Context, LatentDiffusion
+from asuka.diffusion.samplers import concat
+from asuka.registry import require
+from asuka.seeding import randn
+
+Condition = Callable[[LatentDiffusion, Batch], Context]
+
+
+class DiffusionInpainter(nn.Module):
+    """`sd` with the empty text, `asuka` with the MAE's prior."""
+
+    def __init__(self, base: LatentDiffusion, condition: Condition, steps: int, seed: int):
+        """`steps` of the sampler; noise of an image is a function of `seed` and its name."""
+        super().__init__()
+        self.base, self.condition, self.steps, self.seed = base, condition, steps, seed
+        if isinstance(condition, MaePrior):
+            require("align", {"base": condition.alignment.config.trained_with["base"]}, {"base": base.fingerprint})
+
+    @torch.no_grad()
+    def forward(self, batch: Batch) -> Tensor:
+        """A blind batch at the base's size -> whole pictures (B, 3, H, W) in [-1, 1]; known pixels may have moved."""
+        context = self.condition(self.base, batch)
+        latents = concat(self.base, batch, context, self.noise(batch), self.steps)
+        return self.base.decode(latents).clamp(-1, 1)
+
+    def noise(self, batch: Batch) -> Tensor:
+        """Standard normal latents (B, C, h, w), each a function of seed and name."""
+        factor, channels = self.base.factor, self.base.vae.config.latent_channels
+        height, width = (side // factor for side in batch.image.shape[-2:])
+        return randn(self.seed, "sample", batch.name, (channels, height, width)).to(batch.image)

@@ -1,0 +1,27 @@
+"""Randomness that belongs to an image, not to a process: every draw is a function of (seed, purpose, key)."""
+
+import hashlib
+from collections.abc import Hashable, Sequence
+
+import torch
+from torch import Tensor
+
+
+def seed_of(*parts: Hashable) -> int:
+    """A 63-bit seed from any strings and numbers; the same in every process (Python's `hash` is not)."""
+    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def randn(seed: int, purpose: str, keys: Sequence[Hashable], shape: tuple[int, ...]) -> Tensor:
+    """Standard normal noise (len(keys), *shape) on the CPU; row i depends on (seed, purpose, keys[i]) alone."""
+    return torch.stack([torch.randn(shape, generator=_generator(seed, purpose, key)) for key in keys])
+
+
+def rand(seed: int, purpose: str, keys: Sequence[Hashable]) -> Tensor:
+    """Uniform numbers in [0, 1), shape (len(keys),), on the CPU; one for each key, as in `randn`."""
+    return torch.tensor([(seed_of(seed, purpose, key) >> 10) / 2**53 for key in keys], dtype=torch.float64)
+
+
+def _generator(seed: int, purpose: str, key: Hashable) -> torch.Generator:
+    return torch.Generator("cpu").manual_seed(seed_of(seed, purpose, key))

@@ -1,0 +1,92 @@
+"""stage=align: the alignment module, by the standard diffusion objective through the frozen base."""
+
+import torch
+from torch import Tensor
+
+from asuka.alignment import Alignment
+from asuka.batch import Batch
+from asuka.condition import Empty, MaePrior, frozen_mae, mae_view
+from asuka.diffusion.base import Context, LatentDiffusion
+from asuka.diffusion.cache import LatentCache
+from asuka.diffusion.loss import denoising_loss, fixed_loss
+from asuka.image import paste
+from asuka.methods.diffusion import DiffusionInpainter
+from asuka.seeding import rand
+from asuka.training.stage import Losses, Stage
+
+
+class AlignStage(Stage):
+    """Trains an Alignment; base and MAE stay frozen."""
+
+    def __init__(
+        self,
+        base: LatentDiffusion,
+        mae: str,
+        variant: str,
+        whole_start: float,
+        whole_end: float,
+        whole_until: float,
+        seed: int,
+    ):
+        """The MAE sees the whole picture with a probability that falls linearly from `whole_start` to `whole_end`
+        over the first `whole_until` of the training, and the masked one otherwise.
+
+        Where a hole covers an object, the MAE predicts background while the target holds the object; whole pictures
+        teach the alignment to be believed, masked ones what a prior looks like (method: p from 100 % to 10 %).
+        """
+        super().__init__()
+        self.base, self.seed = base, seed
+        self.whole_start, self.whole_end, self.whole_until = whole_start, whole_end, whole_until
+        prior = frozen_mae(mae)
+        hashes = {"base": base.fingerprint, "mae": prior.fingerprint}
+        self.trained = Alignment(prior.token_dim, base.context_dim, variant, trained_with=hashes)
+        self.trained.start_near(base.null_context(1).sequence)
+        self.prior = MaePrior(prior, self.trained)
+        self.cache = LatentCache()
+
+    def whole(self, progress: float) -> float:
+        """Probability that the MAE sees the whole picture."""
+        done = min(progress / self.whole_until, 1.0)
+        return self.whole_start + (self.whole_end - self.whole_start) * done
+
+    def forward(self, batch: Batch, progress: float) -> Losses:
+        latents = self.cache(self.base, batch)
+        seen = rand(self.seed, "whole", batch.visit) < self.whole(progress)
+        mask = batch.mask * (~seen).to(batch.mask)[:, None, None, None]
+        context = self.prior.context(batch.image, mask)
+        return {"loss": denoising_loss(self.base, latents, context, self.seed, batch.visit)}
+
+    @torch.no_grad()
+    def preview(self, batch: Batch) -> dict[str, Tensor]:
+        blind = batch.blind()
+        seen, hole = mae_view(batch.image, batch.mask, self.prior.mae.config.image_size)
+        sd, asuka = (DiffusionInpainter(self.base, choice, 50, self.seed)(blind) for choice in (Empty(), self.prior))
+        return {
+            "masked": blind.image,
+            "mae": paste(seen, hole, self.prior.mae(seen, hole).clamp(-1, 1)),
+            "sd": paste(batch.image, batch.mask, sd),
+            "asuka": paste(batch.image, batch.mask, asuka),
+            "truth": batch.image,
+        }
+
+    @torch.no_grad()
+    def validate(self, batches: list[Batch]) -> Losses:
+        """Denoising loss over the same pictures, holes and noise: with the empty text, the own prior, another
+        picture's prior, and the mean of all priors, which carries what priors share and nothing of the picture."""
+        blind = [batch.blind() for batch in batches]
+        own = torch.cat([self.prior.context(batch.image, batch.mask).sequence for batch in blind])
+        contexts = {
+            "prior/null": self.base.null_context(len(own)).sequence,
+            "prior/own": own,
+            "prior/other": own.roll(len(own) // 2, 0),
+            "prior/mean": own.mean(0, keepdim=True).expand_as(own),
+        }
+        rows: dict[str, list[Tensor]] = {name: [] for name in contexts}
+        first = 0
+        for batch in batches:
+            latents = self.base.latents(batch)
+            for name, sequence in contexts.items():
+                context = Context(sequence[first : first + len(batch)])
+                rows[name].append(fixed_loss(self.base, latents, context, batch.visit))
+            first += len(batch)
+        return {name: torch.cat(values) for name, values in rows.items()}

@@ -1,0 +1,79 @@
+"""The border between a command and the person who typed it."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from asuka.errors import InputError
+from asuka.training.loop import LoopConfig
+
+KINDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
+# The ones a person types most.
+ARGUMENTS = ["seed", "run_dir", *(f"loop.{knob.name}" for knob in fields(LoopConfig))]
+
+
+def run(command: Callable[[], None]) -> None:
+    """Run a Hydra command; an argument that cannot be read is one sentence on the terminal and exit code 1."""
+    # Hydra would otherwise print a page of its own and leave before we can say what to do.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    try:
+        command()
+    except (HydraException, OmegaConfBaseException) as error:
+        _stop(_sentence(error))
+
+
+def spoken(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
+    """The same task, whose InputError is one sentence on the terminal and exit code 1."""
+
+    @wraps(task)
+    def speaking(config: DictConfig) -> None:
+        try:
+            task(config)
+        except InputError as error:
+            _stop(str(error))
+        except OmegaConfBaseException as error:
+            _stop(_sentence(error))
+
+    return speaking
+
+
+def _stop(text: str) -> None:
+    print(text, file=sys.stderr)
+    raise SystemExit(1)
+
+
+def _sentence(error: Exception) -> str:
+    """Hydra's complaint as value, place and remedy; where it is a kind we do not know, its own words in one line."""
+    text = f"{error}\n{error.__cause__ or ''}"
+    if found := re.search(r"Could not find '(.+)/(.+)'", text):
+        group, choice = found.groups()
+        options = re.findall(r"^\t(\w+)$", text, flags=re.MULTILINE)
+        return f"{group}={choice}: there is no such {group}; {_remedy(choice, options)}"
+    if found := re.search(r"full_key: (.+)", text):
+        key = found.group(1)
+        if wrong := re.search(r"Value '(.*)' of type '.*' could not be converted to (\w+)", text):
+            value, kind = wrong.groups()
+            return f"{key}={value}: must be {KINDS.get(kind, kind)}; give another value"
+        if re.search(r"Key '.*' (?:is )?not in", text):
+            near = difflib.get_close_matches(key, ARGUMENTS, n=1)
+            remedy = f"did you mean {near[0]}?" if near else "the same command with --cfg job shows all arguments"
+            return f"{key}: there is no such argument; {remedy}"
+    if found := re.search(r"Missing mandatory value: (\w+)", text):
+        return f"{found.group(1)} is not set; give {found.group(1)}=…"
+    if found := re.search(r"Error parsing override '(.*)'", text):
+        return f"{found.group(1)}: cannot be read; arguments look like key=value"
+    return " ".join(text.split())
+
+
+def _remedy(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}"
+

@@ -1,0 +1,64 @@
+"""What a run leaves for people: statistics, sample grids, and the table of its validation."""
+
+import json
+from pathlib import Path
+
+from torch import Tensor
+
+from asuka.image import grid, save
+from asuka.training.checkpoint import write_file
+
+
+class Log:
+    """`stats.jsonl`, one JSON object a line, and `grids/NNNNNN.png` in a run's folder."""
+
+    def __init__(self, folder: Path, start: int):
+        """Lines of steps after `start`, left by a run that was killed, are taken out: those steps come again."""
+        self.folder, self.file = folder, folder / "stats.jsonl"
+        lines = self.file.read_text().splitlines() if self.file.exists() else []
+        kept = [line for line in lines if _whole(line) and json.loads(line)["step"] <= start]
+        write_file(self.file, "".join(line + "\n" for line in kept))
+
+    def write(self, step: int, **values: float | dict) -> None:
+        with open(self.file, "a") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+
+    def grid(self, step: int, columns: dict[str, Tensor]) -> None:
+        save(grid(columns), self.folder / "grids" / f"{step:06d}.png")
+
+
+def intervals(rows: dict[str, Tensor]) -> dict[str, dict[str, float]]:
+    """Mean of each row (N,), and for `group/what` its paired difference to the first of its group with the half width
+    of a normal 95 % interval over images."""
+    first: dict[str, Tensor] = {}
+    table = {}
+    for name, row in rows.items():
+        row = row.double().cpu()
+        table[name] = {"mean": row.mean().item(), "count": len(row)}
+        group = name.rpartition("/")[0]
+        if group and group in first:
+            difference = row - first[group]
+            table[name] |= {"difference": difference.mean().item(), "half_width": half_width(difference)}
+        first.setdefault(group, row)
+    return table
+
+
+def half_width(values: Tensor) -> float:
+    """Half width of the normal 95 % interval of a mean."""
+    return 1.96 * (values.std() / len(values) ** 0.5).item()
+
+
+def table_text(table: dict[str, dict[str, float]]) -> str:
+    """The table of `intervals` for a terminal."""
+    lines = [f"validation over {next(iter(table.values()))['count']} pictures (differences paired, 95 % intervals)"]
+    for name, cell in table.items():
+        line = f"  {name:<20} {cell['mean']:.5f}"
+        if "difference" in cell:
+            line += f"   {cell['difference']:+.5f} +- {cell['half_width']:.5f}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _whole(line: str) -> bool:
+    """False for a line that a kill cut short."""
+    return line.endswith("}")

@@ -1,0 +1,152 @@
+"""The only training loop: it does not know what it trains."""
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from math import cos, pi
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm import tqdm
+
+from asuka.batch import Batch
+from asuka.data.stream import Fixed, Visits, fixed_batches, training_batches
+from asuka.errors import InputError
+from asuka.training.checkpoint import Checkpoint
+from asuka.training.ema import Ema
+from asuka.training.report import Report
+from asuka.training.stage import Stage
+
+
+@dataclass
+class LoopConfig:
+    """Knobs of training; the same words for every stage."""
+
+    steps: int = 1000  # optimiser steps in all
+    batch: int = 32  # images per optimiser step, over all processes and accumulation pieces
+    accumulate: int = 1  # pieces a process cuts its share of a batch into
+    lr: float = 1e-3
+    warmup: int = 50  # steps from 0 to lr
+    final: float = 0.05  # share of lr that half a cosine ends at
+    decay: float = 0.01  # AdamW's weight decay, for parameters with two and more dimensions
+    beta2: float = 0.99
+    clip: float = 1.0  # largest gradient norm
+    ema: float = 0.999  # decay of the averaged weights
+    precision: str = "no"  # no or bf16
+    distinct: int = 0  # crops and holes come again after so many visits; 0 = never
+    workers: int = 2  # loader processes
+    device: str = "auto"  # auto or cpu
+    log_every: int = 25
+    save_every: int = 500
+    preview_every: int = 500
+    previews: int = 8  # pictures in a grid
+    validate_every: int = 1000  # and after the last step
+    validations: int = 256  # pictures validated on
+
+
+def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: Path) -> dict[str, dict[str, float]]:
+    """Train to `loop.steps`, from where `run_dir` stands; the validation table after the last step.
+
+    Leaves checkpoint.pt, weights/ (averaged), stats.jsonl and grids/. Exact: interrupted anywhere, the same call ends
+    with the same weights, bit for bit on one kind of CPU.
+    """
+    machine = Accelerator(mixed_precision=loop.precision, cpu=loop.device == "cpu")
+    pieces = _check(loop, machine.num_processes)
+    stage.to(machine.device)
+    optimizer = _optimizer(stage, loop)
+    ema = Ema(stage.trained, loop.ema)
+    checkpoint = Checkpoint(run_dir / "checkpoint.pt", trained=stage.trained, ema=ema, optimizer=optimizer)
+    start = min(checkpoint.load(), loop.steps)
+    wrapped = machine.prepare(stage)
+    held = fixed_batches(fixed, loop.validations, loop.batch, loop.workers)
+    report = Report(stage, ema, checkpoint, held, run_dir, start, machine.is_main_process)
+    stream = training_batches(
+        visits, start, loop.steps, loop.batch, machine.num_processes, machine.process_index, pieces, loop.workers
+    )
+    bar = tqdm(total=loop.steps, initial=start, desc=run_dir.name, unit="step", mininterval=1, disable=not machine.is_main_process)
+    report.preview(start, loop.previews)
+    for step in range(start + 1, loop.steps + 1):
+        asked = time.perf_counter()
+        parts = [batch.to(machine.device) for batch in next(stream)]
+        waited = time.perf_counter() - asked
+        for group in optimizer.param_groups:
+            group["lr"] = loop.lr * schedule(step, loop)
+        losses = machine.reduce(_step(machine, wrapped, optimizer, parts, step, loop), reduction="mean")
+        ema.update()
+        bar.update()
+        report.step(step, losses, loop.batch, waited, time.perf_counter() - asked)
+        last = step == loop.steps
+        if last or step % loop.log_every == 0:
+            bar.set_postfix_str(report.log(step, optimizer.param_groups[0]["lr"]))
+        if last or step % loop.save_every == 0:
+            report.save(step)
+        if last or step % loop.preview_every == 0:
+            report.preview(step, loop.previews)
+        if not last and step % loop.validate_every == 0:
+            report.validate(step)
+    bar.close()
+    return report.validate(loop.steps)
+
+
+def schedule(step: int, loop: LoopConfig) -> float:
+    """Share of the learning rate at a step: linear warm-up, then half a cosine to `loop.final`."""
+    if step <= loop.warmup:
+        return step / loop.warmup
+    done = (step - loop.warmup) / max(loop.steps - loop.warmup, 1)
+    return loop.final + (1 - loop.final) * (1 + cos(pi * done)) / 2
+
+
+def _step(
+    machine: Accelerator,
+    wrapped: Callable[[Batch, float], dict[str, Tensor]],
+    optimizer: torch.optim.Optimizer,
+    parts: list[Batch],
+    step: int,
+    loop: LoopConfig,
+) -> dict[str, Tensor]:
+    """One optimiser step; means of the losses over this process's images."""
+    share = loop.batch / machine.num_processes
+    totals: dict[str, Tensor] = {}
+    optimizer.zero_grad(set_to_none=True)
+    for place, batch in enumerate(parts):
+        last = place == len(parts) - 1
+        with machine.autocast():
+            losses = wrapped(batch, step / loop.steps)
+        for name, value in losses.items():
+            totals[name] = totals.get(name, 0) + value.detach().sum() / share
+        if not all(bool(value.isfinite().all()) for value in losses.values()):
+            values = {name: [round(loss, 4) for loss in value.tolist()] for name, value in losses.items()}
+            raise InputError(f"step {step}: a loss is not finite: {values}; lower loop.lr or look at {batch.name}")
+        with nullcontext() if last else machine.no_sync(wrapped):
+            machine.backward(losses["loss"].sum() / share)
+    machine.clip_grad_norm_(wrapped.parameters(), loop.clip)
+    optimizer.step()
+    return totals
+
+
+def _check(loop: LoopConfig, processes: int) -> int:
+    """Accumulation pieces, once the knobs are known to fit together."""
+    pieces = loop.accumulate
+    if loop.batch % (processes * pieces):
+        raise InputError(
+            f"loop.batch={loop.batch} does not split over {processes} processes and loop.accumulate={pieces}; "
+            f"give a multiple of {processes * pieces}"
+        )
+    if loop.distinct % loop.batch:
+        raise InputError(
+            f"loop.distinct={loop.distinct} is no multiple of loop.batch={loop.batch}; give one, or 0 for never"
+        )
+    return pieces
+
+
+def _optimizer(stage: Stage, loop: LoopConfig) -> torch.optim.Optimizer:
+    """AdamW; gains, biases and single vectors are not decayed."""
+    parameters = [value for value in stage.trained.parameters() if value.requires_grad]
+    groups = [
+        {"params": [value for value in parameters if value.ndim >= 2], "weight_decay": loop.decay},
+        {"params": [value for value in parameters if value.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=loop.lr, betas=(0.9, loop.beta2))

@@ -1,0 +1,76 @@
+"""What the loop shows, measures and saves, always with the averaged weights."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from asuka.batch import Batch
+from asuka.training.checkpoint import Checkpoint, write_folder
+from asuka.training.ema import Ema
+from asuka.training.log import Log, intervals
+from asuka.training.stage import Stage
+
+
+class Report:
+    """The loop's eyes and pen. Only the main process sees and writes; the others pass through."""
+
+    def __init__(
+        self, stage: Stage, ema: Ema, checkpoint: Checkpoint, held: list[Batch], run_dir: Path, start: int, main: bool
+    ):
+        self.stage, self.ema, self.checkpoint, self.main = stage, ema, checkpoint, main
+        self.run_dir, self.held = run_dir, held
+        self.device = next(stage.parameters()).device
+        self.written = Log(run_dir, start) if main else None
+        self._forget()
+
+    def step(self, step: int, losses: dict[str, Tensor], images: int, waited: float, seconds: float) -> None:
+        """Take in one step: mean losses, images, seconds waited for data, seconds in all."""
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+        self.steps, self.images = self.steps + 1, self.images + images
+        self.waited, self.seconds = self.waited + waited, self.seconds + seconds
+
+    def log(self, step: int, lr: float) -> str:
+        """Write the means since the last call; a short line for the progress bar."""
+        means = {name: value / self.steps for name, value in self.sums.items()}
+        rate, share = self.images / self.seconds, self.waited / self.seconds
+        if self.main:
+            self.written.write(step, **means, lr=lr, images_per_s=round(rate, 1), waiting=round(share, 3))
+        self._forget()
+        return f"loss {means['loss']:.4f}, {rate:.0f} images/s, {share:.0%} waiting for data"
+
+    def save(self, step: int) -> None:
+        """Checkpoint, then the averaged weights."""
+        if self.main:
+            self.checkpoint.save(step)
+            with self.ema.swapped_in():
+                write_folder(self.run_dir / "weights", self.stage.export)
+
+    def preview(self, step: int, count: int) -> None:
+        """A grid of the first validation pictures."""
+        if self.main:
+            batch = self._first(count).to(self.device)
+            with self.ema.swapped_in():
+                self.written.grid(step, self.stage.preview(batch))
+
+    def validate(self, step: int) -> dict[str, dict[str, float]]:
+        """The validation table; written to the statistics."""
+        if not self.main:
+            return {}
+        with self.ema.swapped_in():
+            table = intervals(self.stage.validate([batch.to(self.device) for batch in self.held]))
+        self.written.write(step, validation=table)
+        return table
+
+    def _first(self, count: int) -> Batch:
+        batch = self.held[0]
+        image, mask = (torch.cat([getattr(held, name) for held in self.held])[:count] for name in ("image", "mask"))
+        names = sum((held.name for held in self.held), ())[:count]
+        captions = sum((held.caption for held in self.held), ())[:count]
+        return type(batch)(image, mask, names, captions)
+
+    def _forget(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.steps = self.images = 0
+        self.waited = self.seconds = 0.0
