@@ -2,12 +2,12 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from asuka.alignment import Alignment
-from asuka.batch import Batch, blind
+from asuka.batch import Batch
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.registry import fingerprint, locate, require
+from asuka.window import scale
 from mae import MaskedAutoencoder
 
 
@@ -38,7 +38,7 @@ class MaePrior(nn.Module):
     def context(self, image: Tensor, mask: Tensor) -> Context:
         """The context of a picture (B, 3, H, W) in [-1, 1] whose hole is `mask` (B, 1, H, W)."""
         with torch.no_grad():
-            tokens = self.mae.tokens(*mae_view(image, mask, self.mae.config.image_size))
+            tokens = self.mae.tokens(*scale(image, mask, self.mae.config.image_size))
         return Context(self.alignment(tokens))
 
 
@@ -57,14 +57,3 @@ def frozen_mae(weights: str) -> MaskedAutoencoder:
     mae.fingerprint = fingerprint(folder)
     return mae
 
-
-def mae_view(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Picture and mask at the MAE's size: each pixel the mean of the known pixels it covers, a hole if any was one.
-
-    The mean leaves hole pixels out, so that what lies in the hole cannot leak over its border.
-    """
-    if image.shape[-2:] == (size, size):
-        return image, mask
-    known = functional.adaptive_avg_pool2d(1 - mask, size)
-    small = functional.adaptive_avg_pool2d(blind(image, mask), size) / known.clamp(min=1e-6)
-    return small, functional.adaptive_max_pool2d(mask, size)

@@ -69,15 +69,16 @@ def build(node: DictConfig) -> Any:
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, ValueError | OSError):
-            raise InputError(str(cause)) from error
-        raise
+            raise InputError(" ".join(str(cause).split())) from error
+        raise cause from None
 
 
 def guard(run_dir: Path, config: DictConfig) -> None:
     """Remember a run's configuration; InputError with the differences where the folder holds another run's."""
     now = OmegaConf.to_container(config, resolve=True)
     file = run_dir / "config.yaml"
-    if file.exists():
+    # Before the first checkpoint nothing is trained that another configuration could spoil.
+    if file.exists() and (run_dir / "checkpoint.pt").exists():
         before = yaml.safe_load(file.read_text())
         changes = _changes(_flat(before), _flat(now))
         if changes:
@@ -92,7 +93,7 @@ def _problems(node: Any, place: str) -> list[str]:
     if "_target_" in node:
         module, _, name = node["_target_"].rpartition(".")
         known = list(inspect.signature(getattr(importlib.import_module(module), name)).parameters)
-        for key in node.keys() - {"_target_", *known}:
+        for key in sorted(node.keys() - {"_target_", *known}):
             near = difflib.get_close_matches(key, known, n=1)
             remedy = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
             found.append(f"{place}{key}: {node['_target_']} has no such argument; {remedy}")

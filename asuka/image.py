@@ -14,11 +14,18 @@ def load(path: str | Path) -> Image.Image:
     """The picture of a file, upright (EXIF) and RGB. InputError where there is none or it cannot be read."""
     try:
         with Image.open(path) as file:
-            return ImageOps.exif_transpose(file).convert("RGB")
+            return upright_rgb(file)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; give the path of a picture") from error
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: cannot be read as a picture ({error}); give a JPEG, PNG or WebP") from error
+
+
+def upright_rgb(file: Image.Image) -> Image.Image:
+    """An opened picture as 8-bit RGB, turned as its EXIF says; 16-bit grey keeps its upper eight bits."""
+    if file.mode.startswith("I;16"):
+        file = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
+    return ImageOps.exif_transpose(file).convert("RGB")
 
 
 def load_mask(path: str | Path) -> Image.Image:
@@ -45,12 +52,16 @@ def paste(image: Tensor, mask: Tensor, result: Tensor) -> Tensor:
 def save(image: Image.Image, path: str | Path) -> None:
     """Write a picture so that the name appears only when the file is whole; the suffix chooses the format."""
     path = Path(path)
-    if path.suffix.lower() not in Image.registered_extensions():
-        raise InputError(f"{path}: '{path.suffix}' is no picture format; end the name in .png")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
+        raise InputError(f"{path}: '{path.suffix}' is no picture format we can write; end the name in .png")
     half = path.with_name(f".{path.name}.part{path.suffix}")
-    image.save(half)
-    half.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(half)
+        half.replace(path)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error}); give another place") from error
 
 
 def grid(columns: dict[str, Tensor], scale: int = 1) -> Image.Image:

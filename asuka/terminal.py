@@ -17,7 +17,7 @@ from asuka.training.loop import LoopConfig
 
 KINDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
 # The ones a person types most.
-ARGUMENTS = ["seed", "run_dir", *(f"loop.{knob.name}" for knob in fields(LoopConfig))]
+ARGUMENTS = [*"seed run_dir stage data masks base method image mask out device".split(), *(f"loop.{knob.name}" for knob in fields(LoopConfig))]
 
 
 def run(command: Callable[[], None]) -> None:
@@ -46,7 +46,7 @@ def spoken(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
 
 
 def _stop(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(" ".join(text.split()), file=sys.stderr)
     raise SystemExit(1)
 
 

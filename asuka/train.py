@@ -8,16 +8,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from asuka.config import CONF, build, check, guard, register
 from asuka.data.stream import Fixed, Visits
+from asuka.diffusion.quiet import quiet_libraries
 from asuka.seeding import seed_of
 from asuka.terminal import run, spoken
 from asuka.training.log import table_text
 from asuka.training.loop import fit
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
-@spoken
-def train(config: DictConfig) -> None:
+def train(config: DictConfig) -> dict[str, dict[str, float]]:
+    """Check, build and train what the configuration describes; the validation table of its end."""
     check(config)
+    quiet_libraries()
     run_dir = Path(config.run_dir)
     data, holes = build(config.data), build(config.masks)
     print(data.summary())
@@ -31,8 +32,15 @@ def train(config: DictConfig) -> None:
     if table:
         print(table_text(table))
         print(f"weights: {run_dir}/weights   grids: {run_dir}/grids   statistics: {run_dir}/stats.jsonl")
+    return table
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
+@spoken
+def main(config: DictConfig) -> None:
+    train(config)
 
 
 if __name__ == "__main__":
     register()
-    run(train)
+    run(main)

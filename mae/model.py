@@ -6,7 +6,6 @@ hole is handled by itself instead of giving NaN.
 """
 
 from functools import partial
-from typing import Any, Self
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -129,7 +128,7 @@ class PlainAutoencoder(ModelMixin, ConfigMixin):
         self.apply(_start)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], **options: Any) -> Self:
+    def from_config(cls, config: dict[str, object], **options: object) -> "PlainAutoencoder":
         """As in diffusers, but a saved network of the other class is a ValueError, not weights left out."""
         saved = config.get("_class_name", cls.__name__)
         if saved != cls.__name__:

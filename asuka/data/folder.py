@@ -10,10 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from asuka.data.picture import Picture
 from asuka.errors import InputError
+from asuka.image import upright_rgb
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -26,10 +27,17 @@ class Folder:
     another folder. Crops are square, scaled to `size`; smaller pictures are scaled up.
     """
 
-    def __init__(self, root: str | None, val: str | None = None, size: int = 128, dev: float = 0.02, zoom: float = 0.7):
+    def __init__(
+        self, root: str | None, val: str | None = None, size: int = 128, dev: float = 0.02, zoom: float = 0.7
+    ):
         """Crops have `zoom`..1 of the short side. InputError where `root` holds no picture."""
         if root is None:
             raise InputError("data.root is not set; give a folder of photographs: data=folder data.root=DIR")
+        if not (0 < zoom <= 1 and 0 <= dev < 1 and size >= 8):
+            raise InputError(
+                f"data.zoom={zoom}, data.dev={dev}, data.size={size}: zoom must lie above 0 and be at most 1, dev from "
+                "0 to below 1, size 8 or more"
+            )
         files = Files(root)
         held = {name for name in files.pictures if _share(name) < dev}
         self.train = Photos(files, [name for name in files.pictures if name not in held], size, zoom)
@@ -66,7 +74,7 @@ class Photos:
         return [self.files.caption(name) for name in self.names]
 
     def crop(self, index: int, rng: np.random.Generator) -> Picture:
-        """A random square of picture `index`, mirrored half of the time (left and right change places in its caption)."""
+        """A random square of picture `index`; half of them mirrored, where left and right swap in the caption."""
         name = self.names[index]
         image = self.files.open(name)
         side = int(round(min(image.size) * rng.uniform(self.zoom, 1)))
@@ -100,7 +108,7 @@ class Files:
         if self.zipped and not zipfile.is_zipfile(self.root):
             raise InputError(f"data.root={root}: neither a folder nor a zip file; give a folder of photographs")
         names = self._zip.namelist() if self.zipped else self._walk()
-        self.pictures = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
+        self.pictures = sorted(name for name in names if _is_picture(Path(name)))
         self._texts = {name for name in names if name.endswith(".txt")}
         if not self.pictures:
             raise InputError(f"data.root={root}: no JPEG, PNG or WebP below it; give a folder of photographs")
@@ -110,7 +118,7 @@ class Files:
         """Picture `name`, upright and RGB."""
         try:
             with Image.open(io.BytesIO(self._read(name))) as image:
-                return ImageOps.exif_transpose(image).convert("RGB")
+                return upright_rgb(image)
         except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise InputError(f"{self.root / name}: cannot be read ({error}); mend or remove this file") from error
 
@@ -128,10 +136,14 @@ class Files:
         return self._zip.read(name) if self.zipped else (self.root / name).read_bytes()
 
     def _read_captions(self) -> dict[str, str]:
-        rows = list(csv.DictReader(io.StringIO(self._read("captions.csv").decode("utf-8-sig"))))
-        if rows and not {"path", "caption"} <= rows[0].keys():
-            raise InputError(f"{self.root}/captions.csv: its header is {','.join(rows[0])}; it must be path,caption")
-        return {row["path"]: row["caption"].strip() for row in rows}
+        try:
+            rows = csv.DictReader(io.StringIO(self._read("captions.csv").decode("utf-8-sig")))
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.root}/captions.csv: is not UTF-8 ({error}); save it as UTF-8") from error
+        header = rows.fieldnames or []
+        if not {"path", "caption"} <= set(header):
+            raise InputError(f"{self.root}/captions.csv: its header is {','.join(header)}; it must be path,caption")
+        return {row["path"]: (row["caption"] or "").strip() for row in rows}
 
     @property
     def _zip(self) -> zipfile.ZipFile:
@@ -142,6 +154,11 @@ class Files:
 def _open_zip(path: Path, process: int) -> zipfile.ZipFile:
     """One open file per process: forked loader workers that shared one would move each other's position."""
     return zipfile.ZipFile(path)
+
+
+def _is_picture(path: Path) -> bool:
+    """By its suffix; hidden files and the litter of macOS archives are none."""
+    return path.suffix.lower() in SUFFIXES and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
 def _share(name: str) -> float:

@@ -9,9 +9,11 @@ from asuka.errors import InputError
 
 
 class Mixed:
-    """`data=mixed data.root=DIR data.share=0.4`: a share of each pass over the pictures is drawn, the rest is DIR's."""
+    """`data=mixed data.root=DIR data.share=0.4`: that share of each pass is drawn, the rest is DIR's."""
 
-    def __init__(self, root: str | None, val: str | None = None, size: int = 128, dev: float = 0.02, share: float = 0.4):
+    def __init__(
+        self, root: str | None, val: str | None = None, size: int = 128, dev: float = 0.02, share: float = 0.4
+    ):
         if not 0 < share < 1:
             raise InputError(f"data.share={share}: must lie between 0 and 1; use data=folder or data=synthetic alone")
         photos = Folder(root, val, size, dev)

@@ -64,7 +64,7 @@ class LatentDiffusion(nn.Module):
         return Latents(self.encode(batch.image), self.encode(batch.blind().image), self.shrink(batch.mask))
 
     def predict(self, noisy: Tensor, step: Tensor, cells: Tensor, masked: Tensor, context: Context) -> Tensor:
-        """The U-Net's prediction (B, C, h, w) for noisy latents at time `step` (B,); 9 channels: noisy | hole | masked."""
+        """The U-Net's prediction (B, C, h, w) at times `step` (B,); its 9 channels: noisy | hole | masked."""
         return self.unet(torch.cat([noisy, cells, masked], dim=1), step, context.sequence).sample
 
     def text_context(self, captions: tuple[str, ...]) -> Context:

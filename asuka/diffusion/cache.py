@@ -18,7 +18,7 @@ class LatentCache:
 
     @torch.no_grad()
     def __call__(self, base: LatentDiffusion, batch: Batch) -> Latents:
-        """The batch's latents, computed or remembered; `batch` shows the truth. Views that never return are not kept."""
+        """The latents of a batch that shows the truth; only those of views that come again are kept."""
         if not batch.view:
             return base.latents(batch)
         if batch.view not in self.kept:

@@ -1,5 +1,6 @@
 """Stable Diffusion inpainting at toy size, in the real classes: 128 x 128 pixels, 16 x 16 x 4 latents."""
 
+import json
 from collections.abc import Iterable
 
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -62,10 +63,14 @@ def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
 
 
 def build_tokenizer(captions: Iterable[str]) -> CLIPTokenizer:
-    """CLIP's byte-pair tokenizer with its merges learnt from some captions."""
+    """CLIP's byte-pair tokenizer with its merges learnt from some captions; the same captions, the same tokenizer."""
     learnt = CLIPTokenizer().train_new_from_iterator(captions, vocab_size=VOCABULARY, show_progress=False)
-    learnt.model_max_length = TEXT_LENGTH
-    return learnt
+    merges = [tuple(pair) for pair in json.loads(learnt.backend_tokenizer.to_str())["model"]["merges"]]
+    # The library numbers its alphabet in another order in each run; merges are always the same.
+    special = [learnt.bos_token, learnt.eos_token]
+    words = special + sorted(set(learnt.get_vocab()) - set(special))
+    numbers = {word: number for number, word in enumerate(words)}
+    return CLIPTokenizer(vocab=numbers, merges=merges, model_max_length=TEXT_LENGTH)
 
 
 def build_scheduler() -> DDIMScheduler:
@@ -77,5 +82,6 @@ def build_scheduler() -> DDIMScheduler:
         beta_schedule="scaled_linear",
         clip_sample=False,
         set_alpha_to_one=False,
+        steps_offset=1,
         timestep_spacing="trailing",
     )

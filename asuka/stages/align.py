@@ -5,7 +5,7 @@ from torch import Tensor
 
 from asuka.alignment import Alignment
 from asuka.batch import Batch
-from asuka.condition import Empty, MaePrior, frozen_mae, mae_view
+from asuka.condition import Empty, MaePrior, frozen_mae
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.diffusion.cache import LatentCache
 from asuka.diffusion.loss import denoising_loss, fixed_loss
@@ -13,6 +13,7 @@ from asuka.image import paste
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.seeding import rand
 from asuka.training.stage import Losses, Stage
+from asuka.window import scale
 
 
 class AlignStage(Stage):
@@ -59,7 +60,7 @@ class AlignStage(Stage):
     @torch.no_grad()
     def preview(self, batch: Batch) -> dict[str, Tensor]:
         blind = batch.blind()
-        seen, hole = mae_view(batch.image, batch.mask, self.prior.mae.config.image_size)
+        seen, hole = scale(batch.image, batch.mask, self.prior.mae.config.image_size)
         sd, asuka = (DiffusionInpainter(self.base, choice, 50, self.seed)(blind) for choice in (Empty(), self.prior))
         return {
             "masked": blind.image,

@@ -84,18 +84,7 @@ class BaseStage(Stage):
         return {name: torch.cat(values) for name, values in rows.items()}
 
     def export(self, folder: Path) -> None:
-        """As a folder that diffusers' StableDiffusionInpaintPipeline loads unmodified."""
-        base = self.base
-        StableDiffusionInpaintPipeline(
-            vae=base.vae,
-            text_encoder=base.text_encoder,
-            tokenizer=base.tokenizer,
-            unet=base.unet,
-            scheduler=base.scheduler,
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        ).save_pretrained(folder)
+        export_base(self.base, folder)
 
     def _hide(self, latents: Latents, hidden: Tensor) -> Latents:
         """The same latents with the whole picture a hole where `hidden` (B,)."""
@@ -118,3 +107,17 @@ def _new_base(data: object, vae: str, channels: list[int]) -> LatentDiffusion:
     return LatentDiffusion(
         autoencoder, build_unet(channels), build_text_encoder(tokenizer), tokenizer, build_scheduler()
     )
+
+
+def export_base(base: LatentDiffusion, folder: Path) -> None:
+    """Write a base as a folder that diffusers' StableDiffusionInpaintPipeline loads unmodified."""
+    StableDiffusionInpaintPipeline(
+        vae=base.vae,
+        text_encoder=base.text_encoder,
+        tokenizer=base.tokenizer,
+        unet=base.unet,
+        scheduler=base.scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder)

@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 
 from asuka.batch import Batch
-from asuka.condition import frozen_mae, mae_view
+from asuka.condition import frozen_mae
 from asuka.image import paste
 from asuka.seeding import seed_of
 from asuka.training.stage import Losses, Stage
+from asuka.window import scale
 from mae.loss import drop_pixels, random_drop, reconstruction_loss
 from mae.presets import build
 
@@ -24,7 +25,7 @@ class MaeStage(Stage):
         self.drop, self.seed = drop, seed
 
     def forward(self, batch: Batch, progress: float) -> Losses:
-        image, mask = mae_view(batch.image, batch.mask, self.trained.config.image_size)
+        image, mask = scale(batch.image, batch.mask, self.trained.config.image_size)
         hole = self.trained.hole_patches(mask)
         dropped = random_drop(hole, self._noise(batch, hole), self.drop)
         result = self.trained(image, mask, dropped)
@@ -32,7 +33,7 @@ class MaeStage(Stage):
 
     @torch.no_grad()
     def preview(self, batch: Batch) -> dict[str, Tensor]:
-        image, mask = mae_view(batch.image, batch.mask, self.trained.config.image_size)
+        image, mask = scale(batch.image, batch.mask, self.trained.config.image_size)
         result = self.trained(image, mask).clamp(-1, 1)
         return {"masked": image * (1 - mask), "mae": paste(image, mask, result), "raw": result, "truth": image}
 
@@ -41,7 +42,7 @@ class MaeStage(Stage):
         """Loss and PSNR (dB) over the hole pixels alone, no patch dropped but the hole's."""
         losses, errors = [], []
         for batch in batches:
-            image, mask = mae_view(batch.image, batch.mask, self.trained.config.image_size)
+            image, mask = scale(batch.image, batch.mask, self.trained.config.image_size)
             result = self.trained(image, mask).clamp(-1, 1)
             losses.append(reconstruction_loss(image, result, mask))
             squares = ((result - image) / 2).square().mean(1, keepdim=True) * mask

@@ -17,10 +17,11 @@ class VaeStage(Stage):
     """Trains an AutoencoderKL of our tiny shape on square crops of the pictures."""
 
     def __init__(self, init: str | None, channels: list[int], crop: int, kl: float, edges: float, seed: int):
-        """New, of `channels`, or with `init` the one in that folder. `crop` pixels are learnt from at a time; `kl` weighs the KL term (nats per pixel-channel), `edges` the L1 of
-        neighbour differences, which keeps outlines that plain L1 blurs."""
+        """New, of `channels`, or with `init` the one in that folder. `crop` pixels are learnt from at a time; `kl`
+        weighs the KL term (nats per pixel-channel), `edges` the L1 of neighbour differences, which keeps outlines that
+        plain L1 blurs."""
         super().__init__()
-        self.trained = AutoencoderKL.from_pretrained(locate(init, "base/vae")).float() if init else build_vae(channels)
+        self.trained = _load(init) if init else build_vae(channels)
         self.crop, self.kl, self.edges, self.seed = crop, kl, edges, seed
         self.register_buffer("spread", torch.ones(()))
 
@@ -66,3 +67,6 @@ class VaeStage(Stage):
         places = zip(batch.image, tops, lefts, strict=True)
         return torch.stack([image[:, t : t + self.crop, x : x + self.crop] for image, t, x in places])
 
+
+def _load(weights: str) -> AutoencoderKL:
+    return AutoencoderKL.from_pretrained(locate(weights, "base/vae")).float()

@@ -39,9 +39,9 @@ class Checkpoint:
 
 
 def write_file(file: Path, text: str) -> None:
-    """Write a small text file that is complete under its name."""
+    """Write a small text file that is complete under its name; several processes may do so at once."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    half = file.with_suffix(".part")
+    half = file.with_name(f".{file.name}.{os.getpid()}.part")
     half.write_text(text)
     half.replace(file)
 

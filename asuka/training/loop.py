@@ -53,8 +53,9 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
     Leaves checkpoint.pt, weights/ (averaged), stats.jsonl and grids/. Exact: interrupted anywhere, the same call ends
     with the same weights, bit for bit on one kind of CPU.
     """
+    _check(loop)
     machine = Accelerator(mixed_precision=loop.precision, cpu=loop.device == "cpu")
-    pieces = _check(loop, machine.num_processes)
+    pieces = _pieces(loop, machine.num_processes)
     stage.to(machine.device)
     optimizer = _optimizer(stage, loop)
     ema = Ema(stage.trained, loop.ema)
@@ -66,7 +67,8 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
     stream = training_batches(
         visits, start, loop.steps, loop.batch, machine.num_processes, machine.process_index, pieces, loop.workers
     )
-    bar = tqdm(total=loop.steps, initial=start, desc=run_dir.name, unit="step", mininterval=1, disable=not machine.is_main_process)
+    bar = tqdm(total=loop.steps, initial=start, desc=run_dir.name, unit="step", mininterval=1)
+    bar.disable = not machine.is_main_process
     report.preview(start, loop.previews)
     for step in range(start + 1, loop.steps + 1):
         asked = time.perf_counter()
@@ -127,8 +129,19 @@ def _step(
     return totals
 
 
-def _check(loop: LoopConfig, processes: int) -> int:
-    """Accumulation pieces, once the knobs are known to fit together."""
+def _check(loop: LoopConfig) -> None:
+    """InputError for a knob out of its range."""
+    counts = "steps batch accumulate log_every save_every preview_every previews validate_every validations".split()
+    for name in counts:
+        if getattr(loop, name) < 1:
+            raise InputError(f"loop.{name}={getattr(loop, name)}: must be 1 or more; give another number")
+    for name, known in (("device", ("auto", "cpu")), ("precision", ("no", "bf16"))):
+        if getattr(loop, name) not in known:
+            raise InputError(f"loop.{name}={getattr(loop, name)}: there is no such {name}; choose {' or '.join(known)}")
+
+
+def _pieces(loop: LoopConfig, processes: int) -> int:
+    """Accumulation pieces of each process, once batch and views are known to split evenly."""
     pieces = loop.accumulate
     if loop.batch % (processes * pieces):
         raise InputError(

@@ -1,0 +1,62 @@
+"""Toy parts for tests: the real classes, small and untrained, in folders as the stages write them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from asuka.alignment import Alignment
+from asuka.config import CONF, register
+from asuka.data.synthetic import Synthetic
+from asuka.diffusion.base import LatentDiffusion
+from asuka.diffusion.tiny import build_scheduler, build_text_encoder, build_tokenizer, build_unet, build_vae
+from asuka.registry import fingerprint
+from asuka.stages.base import export_base
+from mae import MaskedAutoencoder
+
+register()
+
+
+def composed(root: str, *overrides: str) -> DictConfig:
+    """The configuration that `python -m asuka.ROOT overrides…` gets."""
+    with initialize_config_dir(CONF, version_base="1.3"):
+        return compose(root, list(overrides))
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with base/, mae/ and align/: untrained, with noise on every weight so that nothing is zero."""
+    folder = tmp_path_factory.mktemp("toy")
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(Synthetic(count=50).train.captions())
+    vae = build_vae((8, 8, 8, 8))
+    base = LatentDiffusion(
+        vae, build_unet((16, 16, 16)), build_text_encoder(tokenizer), tokenizer, build_scheduler()
+    )
+    mae = MaskedAutoencoder(
+        image_size=128, patch_size=8, width=32, depth=2, heads=2, decoder_width=16, decoder_depth=2, decoder_heads=2
+    )
+    for module in (base, mae):
+        _shake(module)
+    export_base(base, folder / "base")
+    mae.save_pretrained(folder / "mae")
+    hashes = {part: fingerprint(folder / part) for part in ("base", "mae")}
+    alignment = Alignment(mae.token_dim, base.context_dim, trained_with=hashes)
+    _shake(alignment)
+    alignment.save_pretrained(folder / "align")
+    return folder
+
+
+@torch.no_grad()
+def _shake(module: torch.nn.Module) -> None:
+    for parameter in module.parameters():
+        parameter.add_(0.02 * torch.randn_like(parameter))
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator() -> None:
+    """Every test may choose its own precision: accelerate keeps one state for a whole process."""
+    AcceleratorState._reset_state(reset_partial_state=True)

@@ -1,0 +1,142 @@
+"""Promises of every stage: the same command resumes exactly, only what it trains changes, losses stay per image."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
+
+import asuka.data.stream
+from asuka.batch import Batch
+from asuka.config import CONF, build
+from asuka.data.stream import Fixed, fixed_batches
+from asuka.errors import InputError
+from asuka.train import train
+from conftest import composed
+
+STAGES = sorted(path.stem for path in Path(CONF, "stage").glob("*.yaml"))
+SMALL = {
+    "vae": ["stage.channels=[8,8,8,8]", "stage.crop=32"],
+    "base": ["stage.channels=[16,16,16]", "stage.vae={toy}/base/vae"],
+    "mae": ["stage.init={toy}/mae"],
+    "align": ["base.weights={toy}/base", "stage.mae={toy}/mae"],
+}
+
+
+def arguments(stage: str, toy: Path, run_dir: Path, *more: str) -> list[str]:
+    """A stage at toy size: six steps of four pictures."""
+    loop = "steps=6 batch=4 warmup=2 workers=0 save_every=2 preview_every=100 previews=2 validations=4 log_every=1"
+    small = [argument.format(toy=toy) for argument in SMALL[stage]]
+    return [f"stage={stage}", f"run_dir={run_dir}", *small, *(f"loop.{knob}" for knob in loop.split()), *more]
+
+
+def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+    files = sorted((run_dir / "weights").rglob("*.safetensors"))
+    return {f"{file.parent.name}/{name}": value for file in files for name, value in load_file(file).items()}
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("distinct", [0, 8])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_run_resumes_bit_for_bit(
+    stage: str, distinct: int, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    more = f"loop.distinct={distinct}"
+    train(composed("train", *arguments(stage, toy, whole, more)))
+
+    item = asuka.data.stream.Visits.__getitem__
+
+    def dying(self: asuka.data.stream.Visits, visit: int) -> object:
+        if visit >= 5 * 4:  # in step 6, when step 4 is saved and step 5 is not
+            raise Killed
+        return item(self, visit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asuka.data.stream.Visits, "__getitem__", dying)
+        with pytest.raises(Killed):
+            train(composed("train", *arguments(stage, toy, broken, more)))
+    assert (broken / "checkpoint.pt").exists()
+    train(composed("train", *arguments(stage, toy, broken, more)))
+
+    first, second = weights(whole), weights(broken)
+    assert first.keys() == second.keys() and first
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+    lines = [[json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()] for run in (whole, broken)]
+    losses = [[(row["step"], row["loss"]) for row in rows if "loss" in row] for rows in lines]
+    assert losses[0] == losses[1]
+    assert [step for step, _ in losses[0]] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_accumulation_changes_nothing(stage: str, toy: Path, tmp_path: Path) -> None:
+    losses = []
+    for pieces in (1, 2):
+        AcceleratorState._reset_state(reset_partial_state=True)
+        run = tmp_path / str(pieces)
+        train(composed("train", *arguments(stage, toy, run, f"loop.accumulate={pieces}", "loop.precision=no")))
+        rows = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+        losses.append([row["loss"] for row in rows if "loss" in row])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def stage_and_batch(name: str, toy: Path, tmp_path: Path) -> tuple[torch.nn.Module, Batch]:
+    config = composed("train", *arguments(name, toy, tmp_path))
+    torch.manual_seed(0)
+    stage = build(config.stage)
+    data = build(config.data)
+    return stage, fixed_batches(Fixed(data.val, build(config.masks), 0), 4, 4, 0)[0]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_only_what_is_trained_has_gradients(name: str, toy: Path, tmp_path: Path) -> None:
+    stage, batch = stage_and_batch(name, toy, tmp_path)
+    stage(batch, 0.5)["loss"].sum().backward()
+    trained = {id(value) for value in stage.trained.parameters()}
+    reached = {id(value) for value in stage.parameters() if value.grad is not None and value.grad.abs().sum() > 0}
+    assert reached and reached <= trained
+    assert all(not value.requires_grad for value in stage.parameters() if id(value) not in trained)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_losses_belong_to_images(name: str, toy: Path, tmp_path: Path) -> None:
+    stage, batch = stage_and_batch(name, toy, tmp_path)
+    with torch.no_grad():
+        together = stage(batch, 0.5)["loss"]
+        alone = [stage(one, 0.5)["loss"] for one in singles(batch)]
+    assert together.shape == (4,)
+    assert torch.allclose(together, torch.cat(alone), atol=2e-4)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_validation_repeats_itself(name: str, toy: Path, tmp_path: Path) -> None:
+    stage, batch = stage_and_batch(name, toy, tmp_path)
+    first, second = stage.validate([batch]), stage.validate([batch])
+    for key, row in first.items():
+        assert row.shape == (4,) and torch.isfinite(row).all()
+        assert torch.equal(row, second[key])
+
+
+def test_a_loss_that_is_no_number_stops_the_run(toy: Path, tmp_path: Path) -> None:
+    run = arguments("mae", toy, tmp_path, "loop.lr=1e30", "loop.clip=1e30", "loop.warmup=0", "loop.precision=no")
+    with pytest.raises(InputError, match=r"step \d: a loss is not finite: .*lower loop.lr"):
+        train(composed("train", *run))
+
+
+def test_another_configuration_is_refused(toy: Path, tmp_path: Path) -> None:
+    train(composed("train", *arguments("mae", toy, tmp_path)))
+    with pytest.raises(InputError, match=r"holds another run.*loop.lr: was 0.001, is 0.002"):
+        train(composed("train", *arguments("mae", toy, tmp_path, "loop.lr=0.002")))
+
+
+def singles(batch: Batch) -> list[Batch]:
+    return [
+        Batch(batch.image[i : i + 1], batch.mask[i : i + 1], batch.name[i : i + 1], batch.caption[i : i + 1], (i,))
+        for i in range(len(batch))
+    ]
