@@ -91,8 +91,7 @@ class Alignment(ModelMixin, ConfigMixin):
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(
-                f"There is no variant '{variant}' of asuka.alignment.Alignment; "
-                f"choose one of {', '.join(VARIANTS)}."
+                f"There is no variant '{variant}' of asuka.alignment.Alignment; choose one of {', '.join(VARIANTS)}."
             )
         if context_dim % HEAD:
             raise ValueError(

@@ -56,4 +56,3 @@ def frozen_mae(weights: str) -> MaskedAutoencoder:
     mae = MaskedAutoencoder.from_pretrained(folder).float().eval().requires_grad_(False)
     mae.fingerprint = fingerprint(folder)
     return mae
-

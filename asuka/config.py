@@ -115,4 +115,7 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _flat(node: Any, place: str = "") -> dict[str, Any]:
     if not isinstance(node, dict):
         return {place: node}
-    return {key: value for name, part in node.items() for key, value in _flat(part, f"{place}.{name}".lstrip(".")).items()}
+    flat = {}
+    for name, part in node.items():
+        flat |= _flat(part, f"{place}.{name}".lstrip("."))
+    return flat

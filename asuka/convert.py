@@ -1,8 +1,8 @@
 """Weights of the released alignment checkpoints for `asuka.alignment.Alignment`, nothing lost silently.
 
-    config, state = convert_alignment(foreign)
-    alignment = Alignment(**config)
-    alignment.load_state_dict(state)
+config, state = convert_alignment(foreign)
+alignment = Alignment(**config)
+alignment.load_state_dict(state)
 """
 
 import re

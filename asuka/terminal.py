@@ -17,7 +17,10 @@ from asuka.training.loop import LoopConfig
 
 KINDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
 # The ones a person types most.
-ARGUMENTS = [*"seed run_dir stage data masks base method image mask out device".split(), *(f"loop.{knob.name}" for knob in fields(LoopConfig))]
+ARGUMENTS = [
+    *("seed", "run_dir", "stage", "data", "masks", "base", "method", "image", "mask", "out", "device"),
+    *(f"loop.{knob.name}" for knob in fields(LoopConfig)),
+]
 
 
 def run(command: Callable[[], None]) -> None:
@@ -76,4 +79,3 @@ def _sentence(error: Exception) -> str:
 def _remedy(word: str, known: list[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}"
-

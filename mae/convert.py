@@ -1,8 +1,8 @@
 """Weights of the released checkpoint (`mae_300.pth`, entry "model") for our classes, nothing lost silently.
 
-    config, state = convert(foreign)
-    model = CLASSES[config["_class_name"]](**config)
-    model.load_state_dict(state)
+config, state = convert(foreign)
+model = CLASSES[config["_class_name"]](**config)
+model.load_state_dict(state)
 """
 
 import re
@@ -77,8 +77,16 @@ def _depth(foreign: dict[str, Tensor], prefix: str) -> int:
 def _names(name: str, depth: int, decoder_depth: int) -> list[str]:
     """Our keys for these depths; they do not depend on the widths."""
     with torch.device("meta"):
-        small = CLASSES[name](image_size=4, patch_size=4, width=4, depth=depth, heads=1,
-                              decoder_width=4, decoder_depth=decoder_depth, decoder_heads=1)
+        small = CLASSES[name](
+            image_size=4,
+            patch_size=4,
+            width=4,
+            depth=depth,
+            heads=1,
+            decoder_width=4,
+            decoder_depth=decoder_depth,
+            decoder_heads=1,
+        )
     return list(small.state_dict())
 
 

@@ -47,7 +47,7 @@ LEGS = (
 BUDGETS = {
     "cpu": {
         "vae": "loop.steps=2600 loop.batch=32 loop.lr=2e-3",
-        "base": "loop.steps=3600 loop.batch=64 loop.lr=1.5e-3 loop.distinct=16384",
+        "base": "loop.steps=2800 loop.batch=64 loop.lr=1.5e-3 loop.distinct=16384",
         "mae-patches": "loop.steps=1300 loop.batch=64 loop.lr=1.5e-3",
         "mae": "loop.steps=1800 loop.batch=64 loop.lr=1e-3",
         "align": "loop.steps=800 loop.batch=32 loop.lr=1e-3 loop.distinct=8192",

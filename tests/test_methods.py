@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import composed
 from diffusers import StableDiffusionInpaintPipeline
 from torch import nn
 
@@ -16,7 +17,6 @@ from asuka.diffusion.samplers import concat
 from asuka.errors import InputError
 from asuka.seeding import randn
 from asuka.stages.base import export_base
-from conftest import composed
 
 METHODS = sorted(path.stem for path in Path(CONF, "method").glob("*.yaml"))
 # What an option must be told to run on the toy parts.
@@ -128,4 +128,3 @@ def test_parts_that_do_not_belong_together_are_refused(toy: Path, tmp_path: Path
     )
     with pytest.raises(InputError, match="align was trained with base weights .* train align again"):
         build(config.method)
-

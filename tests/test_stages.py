@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from conftest import composed
 from safetensors.torch import load_file
 
 import asuka.data.stream
@@ -14,7 +15,6 @@ from asuka.config import CONF, build
 from asuka.data.stream import Fixed, fixed_batches
 from asuka.errors import InputError
 from asuka.train import train
-from conftest import composed
 
 STAGES = sorted(path.stem for path in Path(CONF, "stage").glob("*.yaml"))
 SMALL = {
@@ -37,7 +37,7 @@ def weights(run_dir: Path) -> dict[str, torch.Tensor]:
     return {f"{file.parent.name}/{name}": value for file in files for name, value in load_file(file).items()}
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of the process."""
 
 
@@ -54,12 +54,12 @@ def test_a_killed_run_resumes_bit_for_bit(
 
     def dying(self: asuka.data.stream.Visits, visit: int) -> object:
         if visit >= 5 * 4:  # in step 6, when step 4 is saved and step 5 is not
-            raise Killed
+            raise KilledError
         return item(self, visit)
 
     with monkeypatch.context() as patch:
         patch.setattr(asuka.data.stream.Visits, "__getitem__", dying)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             train(composed("train", *arguments(stage, toy, broken, more)))
     assert (broken / "checkpoint.pt").exists()
     train(composed("train", *arguments(stage, toy, broken, more)))

@@ -42,9 +42,7 @@ class Easel:
         self.patch = image[top:bottom, left:right]
         self.cover = np.zeros(self.patch.shape[:2], np.float32)
         self.x = ((np.arange(left, right, dtype=np.float32) + 0.5) / size - thing.x)[None] / thing.height
-        self.y = (thing.base - (np.arange(top, bottom, dtype=np.float32) + 0.5) / size)[
-            :, None
-        ] / thing.height
+        self.y = (thing.base - (np.arange(top, bottom, dtype=np.float32) + 0.5) / size)[:, None] / thing.height
         self.eye = (thing.base - scene.horizon) / thing.height
         self.lamp = np.array((scene.light, 0.75, 0.6)) / np.linalg.norm((scene.light, 0.75, 0.6))
         self.noise = noise
@@ -59,14 +57,10 @@ class Easel:
         facing = across * self.lamp[0] + up * self.lamp[1] + out * self.lamp[2]
         return np.asarray(self.light.around + self.light.aimed * np.maximum(facing, 0), np.float32)
 
-    def fill(
-        self, outline: Array, colour: Colour, brightness: Array | float = 1.0, gloss: Array | float = 0.0
-    ) -> None:
+    def fill(self, outline: Array, colour: Colour, brightness: Array | float = 1.0, gloss: Array | float = 0.0) -> None:
         """Paint where the signed distance `outline` is below 0, with a soft edge one pixel wide."""
         alpha = np.clip(0.5 - outline * self.scale, 0, 1)
-        shade = np.asarray(brightness, np.float32)[..., None] * (
-            np.array(colour, np.float32) * self.light.tint
-        )
+        shade = np.asarray(brightness, np.float32)[..., None] * (np.array(colour, np.float32) * self.light.tint)
         shade = shade + np.asarray(gloss, np.float32)[..., None]
         self.patch += alpha[..., None] * (shade - self.patch)
         np.maximum(self.cover, alpha, out=self.cover)
@@ -112,8 +106,6 @@ class Easel:
         sag, rise = 0.22 * half * self.eye, 0.22 * half * (self.eye - top)
         body = self.polygon((-half, foot + sag), (half, foot + sag), (half, top), (-half, top))
         across, out = self.round(half)
-        self.fill(
-            np.minimum(body, self.ellipse(0, foot + sag, half, sag)), colour, self.lit(across, 0.1, out)
-        )
+        self.fill(np.minimum(body, self.ellipse(0, foot + sag, half, sag)), colour, self.lit(across, 0.1, out))
         if rise > 0:
             self.fill(self.ellipse(0, top, half, rise), colour, self.lit(0, 1, 0.1))

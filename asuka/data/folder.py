@@ -27,9 +27,7 @@ class Folder:
     another folder. Crops are square, scaled to `size`; smaller pictures are scaled up.
     """
 
-    def __init__(
-        self, root: str | None, val: str | None = None, size: int = 128, dev: float = 0.02, zoom: float = 0.7
-    ):
+    def __init__(self, root: str | None, val: str | None = None, size: int = 128, dev: float = 0.02, zoom: float = 0.7):
         """Crops have `zoom`..1 of the short side. InputError where `root` holds no picture."""
         if root is None:
             raise InputError("data.root is not set; give a folder of photographs: data=folder data.root=DIR")

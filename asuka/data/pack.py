@@ -27,7 +27,7 @@ def pack(root: str | Path, file: Path, side: int = 160, limit: float = 40.0) -> 
             half.replace(file)
             return
         half.unlink()
-    raise InputError(f"{root}: {len(files.pictures)} pictures do not fit into {limit} MB; raise the limit or give fewer")
+    raise InputError(f"{root}: {len(files.pictures)} pictures do not fit into {limit} MB; give fewer")
 
 
 def _write(files: Files, file: Path, side: int, quality: int) -> None:

@@ -166,9 +166,7 @@ def relation(one: Thing, other: Thing) -> str:
     return "in front of" if one.base > other.base else "behind"
 
 
-def _place(
-    rng: np.random.Generator, ground: str, sky: str, horizon: float, others: tuple[Thing, ...]
-) -> Thing | None:
+def _place(rng: np.random.Generator, ground: str, sky: str, horizon: float, others: tuple[Thing, ...]) -> Thing | None:
     """A thing that gets on with the others, or None when a number of tries found no room for one."""
     for _ in range(12):
         name = _pick(rng, ON_WATER if ground == "water" else ON_LAND)
@@ -212,9 +210,7 @@ def _compatible(one: Thing, other: Thing) -> bool:
     near, far = (one, other) if one.base > other.base else (other, one)
     # Not dead in line either: a far trunk must not vanish behind what is near.
     close = 0.1 < abs(one.x - other.x) / (one.width + other.width) < 0.33
-    overlap = min(near.x + near.width / 2, far.x + far.width / 2) - max(
-        near.x - near.width / 2, far.x - far.width / 2
-    )
+    overlap = min(near.x + near.width / 2, far.x + far.width / 2) - max(near.x - near.width / 2, far.x - far.width / 2)
     hidden = min(far.base - near.base + near.height, far.height) / far.height * overlap / far.width
     return close and one.colour != other.colour and near.base - far.base > 0.07 and hidden < 0.45
 

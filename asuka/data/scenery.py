@@ -124,9 +124,7 @@ def _sun(above: Array, rows: Array, across: Array, scene: Scene, rng: np.random.
     above += disc * (np.minimum(colour * 1.1, 1) - above)
 
 
-def _clouds(
-    above: Array, rows: Array, across: Array, scene: Scene, noise: Array, rng: np.random.Generator
-) -> None:
+def _clouds(above: Array, rows: Array, across: Array, scene: Scene, noise: Array, rng: np.random.Generator) -> None:
     """A level layer of cloud in perspective, thinner cells and lower contrast towards the horizon."""
     look = SKIES[scene.sky]
     away = 1 / (scene.horizon * 1.35 - rows + 0.02)[:, None]
@@ -145,9 +143,7 @@ def _clouds(
     above += density[..., None] * (colour - above)
 
 
-def _far(
-    above: Array, scene: Scene, size: int, horizon: Array, light: Light, rng: np.random.Generator
-) -> None:
+def _far(above: Array, scene: Scene, size: int, horizon: Array, light: Light, rng: np.random.Generator) -> None:
     """Two ranges of hills, mountains or trees along the horizon, the farther one paler."""
     ranges = {"hills": (HILLS, 0.10, 5), "mountains": (PEAKS, 0.26, 8), "trees": (WOODS, 0.075, 30)}
     bases, height, waves = ranges[scene.far]
@@ -181,9 +177,7 @@ def _ridge(kind: str, across: Array, waves: int, rng: np.random.Generator) -> Ar
     return 0.5 + 0.4 * ridge + 0.25 * np.interp(across * 70, np.arange(71), rng.random(71))
 
 
-def _ground(
-    image: Array, scene: Scene, horizon: Array, light: Light, noise: Array, rng: np.random.Generator
-) -> None:
+def _ground(image: Array, scene: Scene, horizon: Array, light: Light, noise: Array, rng: np.random.Generator) -> None:
     size = len(image)
     straight = scene.ground in ("wood", "bricks", "asphalt", "soil")
     yaw = rng.uniform(-0.25, 0.25) if straight else rng.uniform(-0.75, 0.75)

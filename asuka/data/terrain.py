@@ -182,9 +182,7 @@ def _bricks(base: Array, on: Plane, rng: np.random.Generator) -> Array:
     length, width = np.float32(0.5), np.float32(0.25)
     rows = on.away / width
     columns = on.across / length + np.float32(0.5) * np.floor(rows)
-    mortar = np.maximum(
-        stripes(columns, on.step_across / length, 0.08), stripes(rows, on.step_away / width, 0.16)
-    )
+    mortar = np.maximum(stripes(columns, on.step_across / length, 0.08), stripes(rows, on.step_away / width, 0.16))
     tone = 0.13 * pieces(rows, columns, on.step_away / width, rng) + 0.06 * grain(on, 2, 0.04, 0.05)
     pale = np.array((0.80, 0.75, 0.68), np.float32) * rng.uniform(0.85, 1.08)
     wall = _toned(base, tone)

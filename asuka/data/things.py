@@ -108,9 +108,7 @@ def _pyramid(easel: Easel, hue: Colour) -> None:
     turn = 0.22 * np.sign(easel.lamp[0])
     west, east = (-0.66, easel.lift(0, 0.14 * (0.66 - turn))), (0.66, easel.lift(0, 0.14 * (0.66 + turn)))
     courses = 1 - 0.05 * (np.sin(easel.y * 44) > 0.6)
-    easel.fill(
-        easel.polygon(west, _beside((turn, 0), easel), (0, 1)), hue, courses * easel.lit(-0.5, 0.4, 0.75)
-    )
+    easel.fill(easel.polygon(west, _beside((turn, 0), easel), (0, 1)), hue, courses * easel.lit(-0.5, 0.4, 0.75))
     easel.fill(easel.polygon((turn, 0), east, (0, 1)), hue, courses * easel.lit(0.75, 0.4, 0.5))
 
 
@@ -151,9 +149,7 @@ def _flag(easel: Easel, hue: Colour) -> None:
 
 
 def _tree(easel: Easel, hue: Colour) -> None:
-    easel.fill(
-        easel.polygon((-0.065, 0), (0.065, 0), (0.035, 0.5), (-0.035, 0.5)), WOOD, easel.lit(0.4, 0, 0.7)
-    )
+    easel.fill(easel.polygon((-0.065, 0), (0.065, 0), (0.035, 0.5), (-0.035, 0.5)), WOOD, easel.lit(0.4, 0, 0.7))
     crown = easel.ellipse(0, 0.7, 0.2, 0.2)
     ripple = 0.3 * np.sin(40 * easel.thing.x + np.arange(7) * 2.1)
     for number, bend in enumerate(ripple):
@@ -167,9 +163,7 @@ def _tree(easel: Easel, hue: Colour) -> None:
 
 
 def _pine(easel: Easel, hue: Colour) -> None:
-    easel.fill(
-        easel.polygon((-0.045, 0), (0.045, 0), (0.04, 0.3), (-0.04, 0.3)), WOOD, easel.lit(0.4, 0, 0.7)
-    )
+    easel.fill(easel.polygon((-0.045, 0), (0.045, 0), (0.04, 0.3), (-0.04, 0.3)), WOOD, easel.lit(0.4, 0, 0.7))
     needles = easel.mottle(16)
     for foot, top, half in ((0.13, 0.58, 0.25), (0.34, 0.79, 0.2), (0.56, 1.0, 0.145)):
         tier = easel.polygon((-half, foot), (half, foot), (0, top)) + 0.009 * needles

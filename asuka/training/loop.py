@@ -20,6 +20,12 @@ from asuka.training.ema import Ema
 from asuka.training.report import Report
 from asuka.training.stage import Stage
 
+# Knobs that count from one.
+COUNTS = (
+    *("steps", "batch", "accumulate", "previews", "validations"),
+    *("log_every", "save_every", "preview_every", "validate_every"),
+)
+
 
 @dataclass
 class LoopConfig:
@@ -131,8 +137,7 @@ def _step(
 
 def _check(loop: LoopConfig) -> None:
     """InputError for a knob out of its range."""
-    counts = "steps batch accumulate log_every save_every preview_every previews validate_every validations".split()
-    for name in counts:
+    for name in COUNTS:
         if getattr(loop, name) < 1:
             raise InputError(f"loop.{name}={getattr(loop, name)}: must be 1 or more; give another number")
     for name, known in (("device", ("auto", "cpu")), ("precision", ("no", "bf16"))):
