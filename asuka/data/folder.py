@@ -160,8 +160,9 @@ def _is_picture(path: Path) -> bool:
 
 
 def _share(name: str) -> float:
-    """A number in [0, 1) that depends on the path alone."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest(), "big") / 2**48
+    """A number in [0, 1) that depends on the path alone, and not on its suffix: a packed folder splits alike."""
+    stem = Path(name).with_suffix(".jpg").as_posix()
+    return int.from_bytes(hashlib.blake2b(stem.encode(), digest_size=6).digest(), "big") / 2**48
 
 
 def _mirror(caption: str) -> str:

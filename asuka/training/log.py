@@ -13,10 +13,10 @@ class Log:
     """`stats.jsonl`, one JSON object a line, and `grids/NNNNNN.png` in a run's folder."""
 
     def __init__(self, folder: Path, start: int):
-        """Lines of steps after `start`, left by a run that was killed, are taken out: those steps come again."""
+        """Lines of what comes again are taken out: steps after `start`, and a validation at `start` itself."""
         self.folder, self.file = folder, folder / "stats.jsonl"
         lines = self.file.read_text().splitlines() if self.file.exists() else []
-        kept = [line for line in lines if _whole(line) and json.loads(line)["step"] <= start]
+        kept = [line for line in lines if _whole(line) and not _again(json.loads(line), start)]
         write_file(self.file, "".join(line + "\n" for line in kept))
 
     def write(self, step: int, **values: float | dict) -> None:
@@ -57,6 +57,10 @@ def table_text(table: dict[str, dict[str, float]]) -> str:
             line += f"   {cell['difference']:+.5f} +- {cell['half_width']:.5f}"
         lines.append(line)
     return "\n".join(lines)
+
+
+def _again(row: dict, start: int) -> bool:
+    return row["step"] > start or (row["step"] == start and "validation" in row)
 
 
 def _whole(line: str) -> bool:

@@ -73,8 +73,14 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
     stream = training_batches(
         visits, start, loop.steps, loop.batch, machine.num_processes, machine.process_index, pieces, loop.workers
     )
-    bar = tqdm(total=loop.steps, initial=start, desc=run_dir.name, unit="step", mininterval=1)
-    bar.disable = not machine.is_main_process
+    bar = tqdm(
+        total=loop.steps,
+        initial=start,
+        desc=run_dir.name,
+        unit="step",
+        mininterval=1,
+        disable=not machine.is_main_process,
+    )
     report.preview(start, loop.previews)
     for step in range(start + 1, loop.steps + 1):
         asked = time.perf_counter()
