@@ -11,11 +11,11 @@ from asuka.data.stream import Fixed, Visits
 from asuka.diffusion.quiet import quiet_libraries
 from asuka.seeding import seed_of
 from asuka.terminal import run, spoken
-from asuka.training.log import table_text
+from asuka.training.log import Table, table_text
 from asuka.training.loop import fit
 
 
-def train(config: DictConfig) -> dict[str, dict[str, float]]:
+def train(config: DictConfig) -> Table:
     """Check, build and train what the configuration describes; the validation table of its end."""
     check(config)
     quiet_libraries()

@@ -77,8 +77,8 @@ class AlignStage(Stage):
         blind = [batch.blind() for batch in batches]
         own = torch.cat([self.prior.context(batch.image, batch.mask).sequence for batch in blind])
         contexts = {
-            "prior/null": self.base.null_context(len(own)).sequence,
             "prior/own": own,
+            "prior/null": self.base.null_context(len(own)).sequence,
             "prior/other": own.roll(len(own) // 2, 0),
             "prior/mean": own.mean(0, keepdim=True).expand_as(own),
         }

@@ -75,7 +75,7 @@ class BaseStage(Stage):
         rows: dict[str, list[Tensor]] = {}
         for batch in batches:
             latents = self.base.latents(batch)
-            texts = {"null": ("",) * len(batch), "own": batch.caption, "other": batch.caption[1:] + batch.caption[:1]}
+            texts = {"own": batch.caption, "null": ("",) * len(batch), "other": batch.caption[1:] + batch.caption[:1]}
             everything = torch.ones(len(batch), dtype=torch.bool)
             for place, seen in (("holes", latents), ("all-hole", self._hide(latents, everything))):
                 for name, captions in texts.items():

@@ -27,19 +27,23 @@ class Log:
         save(grid(columns), self.folder / "grids" / f"{step:06d}.png")
 
 
-def intervals(rows: dict[str, Tensor]) -> dict[str, dict[str, float]]:
+Table = dict[str, dict[str, float | str]]  # row name -> its mean, count, and difference to another row
+
+
+def intervals(rows: dict[str, Tensor]) -> Table:
     """Mean of each row (N,), and for `group/what` its paired difference to the first of its group with the half width
     of a normal 95 % interval over images."""
-    first: dict[str, Tensor] = {}
+    first: dict[str, str] = {}
     table = {}
     for name, row in rows.items():
         row = row.double().cpu()
         table[name] = {"mean": row.mean().item(), "count": len(row)}
         group = name.rpartition("/")[0]
         if group and group in first:
-            difference = row - first[group]
-            table[name] |= {"difference": difference.mean().item(), "half_width": half_width(difference)}
-        first.setdefault(group, row)
+            difference = row - rows[first[group]].double().cpu()
+            table[name] |= {"than": first[group], "difference": difference.mean().item()}
+            table[name] |= {"half_width": half_width(difference)}
+        first.setdefault(group, name)
     return table
 
 
@@ -48,14 +52,16 @@ def half_width(values: Tensor) -> float:
     return 1.96 * (values.std() / len(values) ** 0.5).item()
 
 
-def table_text(table: dict[str, dict[str, float]]) -> str:
+def table_text(table: Table) -> str:
     """The table of `intervals` for a terminal."""
-    lines = [f"validation over {next(iter(table.values()))['count']} pictures (differences paired, 95 % intervals)"]
+    lines = [f"validation over {next(iter(table.values()))['count']} pictures"]
     for name, cell in table.items():
-        line = f"  {name:<20} {cell['mean']:.5f}"
+        line = f"  {name:<16} {cell['mean']:.5f}"
         if "difference" in cell:
-            line += f"   {cell['difference']:+.5f} +- {cell['half_width']:.5f}"
+            line += f"   {cell['difference']:+.5f} +- {cell['half_width']:.5f} than {cell['than']}"
         lines.append(line)
+    if any("difference" in cell for cell in table.values()):
+        lines.append("  (paired differences with 95 % intervals over pictures)")
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ from asuka.data.stream import Fixed, Visits, fixed_batches, training_batches
 from asuka.errors import InputError
 from asuka.training.checkpoint import Checkpoint
 from asuka.training.ema import Ema
+from asuka.training.log import Table
 from asuka.training.report import Report
 from asuka.training.stage import Stage
 
@@ -53,7 +54,7 @@ class LoopConfig:
     validations: int = 256  # pictures validated on
 
 
-def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: Path) -> dict[str, dict[str, float]]:
+def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: Path) -> Table:
     """Train to `loop.steps`, from where `run_dir` stands; the validation table after the last step.
 
     Leaves checkpoint.pt, weights/ (averaged), stats.jsonl and grids/. Exact: interrupted anywhere, the same call ends

@@ -8,7 +8,7 @@ from torch import Tensor
 from asuka.batch import Batch
 from asuka.training.checkpoint import Checkpoint, write_folder
 from asuka.training.ema import Ema
-from asuka.training.log import Log, intervals
+from asuka.training.log import Log, Table, intervals
 from asuka.training.stage import Stage
 
 
@@ -54,7 +54,7 @@ class Report:
             with self.ema.swapped_in():
                 self.written.grid(step, self.stage.preview(batch))
 
-    def validate(self, step: int) -> dict[str, dict[str, float]]:
+    def validate(self, step: int) -> Table:
         """The validation table; written to the statistics."""
         if not self.main:
             return {}
