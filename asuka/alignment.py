@@ -21,13 +21,11 @@ class SelfBlock(nn.Module):
     them).
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, inputs: int = 7) -> None:
+        """`inputs` times the width comes out of `linear1`: queries, keys, values and the MLP's four, here."""
         super().__init__()
         self.width = width
-        self.linear1 = nn.Linear(width, 7 * width)
-        self._add_common(width)
-
-    def _add_common(self, width: int) -> None:
+        self.linear1 = nn.Linear(width, inputs * width)
         self.linear2 = nn.Linear(5 * width, width)
         self.query_scale = nn.Parameter(torch.ones(HEAD))
         self.key_scale = nn.Parameter(torch.ones(HEAD))
@@ -55,11 +53,8 @@ class CrossBlock(SelfBlock):
     """
 
     def __init__(self, width: int) -> None:
-        nn.Module.__init__(self)
-        self.width = width
-        self.linear1 = nn.Linear(width, 5 * width)
+        super().__init__(width, inputs=5)
         self.linear_source = nn.Linear(width, 2 * width)
-        self._add_common(width)
 
     def forward(self, sequence: Tensor, source: Tensor) -> Tensor:
         """sequence (B, T, width), source (B, S, width) -> (B, T, width)."""

@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asuka.image import to_tensor
-
 
 class Item(NamedTuple):
     """One picture with its hole, as a loader's worker hands it over."""
@@ -48,11 +46,18 @@ def blind(image: Tensor, mask: Tensor) -> Tensor:
     return image * (1 - mask)
 
 
+def first(batches: list[Batch], count: int) -> Batch:
+    """The first `count` pictures of some batches as one batch."""
+    images, masks = (torch.cat([getattr(batch, name) for batch in batches])[:count] for name in ("image", "mask"))
+    names, captions = (sum((getattr(batch, name) for batch in batches), ())[:count] for name in ("name", "caption"))
+    return Batch(images, masks, names, captions)
+
+
 def collate(items: list[Item]) -> Batch:
     """Items of one size to a batch on the CPU."""
     return Batch(
-        image=torch.stack([to_tensor(item.image) for item in items]),
-        mask=torch.stack([torch.from_numpy(item.mask)[None].float() for item in items]),
+        image=torch.from_numpy(np.stack([item.image for item in items])).permute(0, 3, 1, 2).float() / 127.5 - 1,
+        mask=torch.from_numpy(np.stack([item.mask for item in items]))[:, None].float(),
         name=tuple(item.name for item in items),
         caption=tuple(item.caption for item in items),
         visit=tuple(item.visit for item in items),

@@ -6,31 +6,46 @@ from torch import Tensor, nn
 from asuka.alignment import Alignment
 from asuka.batch import Batch
 from asuka.diffusion.base import Context, LatentDiffusion
+from asuka.errors import InputError
 from asuka.registry import fingerprint, locate, require
 from asuka.window import scale
 from mae import MaskedAutoencoder
 
 
-class Empty:
+class Condition(nn.Module):
+    """(base, batch) -> context."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def fits(self, base: LatentDiffusion) -> None:
+        """InputError where this condition was trained for another base; most were trained for none."""
+
+
+class Empty(Condition):
     """The context of the empty text: Stable Diffusion inpainting without a prompt."""
 
-    def __call__(self, base: LatentDiffusion, batch: Batch) -> Context:
+    def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
         return base.null_context(len(batch))
 
 
-class Caption:
+class Caption(Condition):
     """The context of each picture's own caption."""
 
-    def __call__(self, base: LatentDiffusion, batch: Batch) -> Context:
+    def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
         return base.text_context(batch.caption)
 
 
-class MaePrior(nn.Module):
+class MaePrior(Condition):
     """ASUKA's prior: MAE tokens of the known pixels, aligned to the base's cross-attention."""
 
     def __init__(self, mae: MaskedAutoencoder, alignment: Alignment):
         super().__init__()
         self.mae, self.alignment = mae, alignment
+
+    def fits(self, base: LatentDiffusion) -> None:
+        trained = self.alignment.config.trained_with
+        require("align", {"base": trained["base"]}, {"base": base.fingerprint})
 
     def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
         return self.context(batch.image, batch.mask)
@@ -44,10 +59,12 @@ class MaePrior(nn.Module):
 
 def aligned(weights: str, mae: str) -> MaePrior:
     """`condition=mae`: the trained alignment and the MAE it was trained with, from folders or `tiny`."""
-    prior, folder = frozen_mae(mae), locate(weights, "align")
+    network, folder = frozen_mae(mae), locate(weights, "align")
     alignment = Alignment.from_pretrained(folder).float().eval().requires_grad_(False)
-    require("align", {"mae": alignment.config.trained_with["mae"]}, {"mae": prior.fingerprint})
-    return MaePrior(prior, alignment)
+    if alignment.config.trained_with is None:
+        raise InputError(f"{folder}: does not say which base and MAE it was trained with; train it with stage=align")
+    require("align", {"mae": alignment.config.trained_with["mae"]}, {"mae": network.fingerprint})
+    return MaePrior(network, alignment)
 
 
 def frozen_mae(weights: str) -> MaskedAutoencoder:

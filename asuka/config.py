@@ -14,12 +14,23 @@ from hydra.utils import instantiate
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from asuka.errors import InputError
+from asuka.registry import require
 from asuka.training.checkpoint import write_file
 from asuka.training.loop import LoopConfig
 
 CONF = str(Path(__file__).parents[1] / "conf")
 # What the same run may be continued with; everything else makes it another run.
-FREE = {"loop.workers", "loop.device", "loop.log_every", "loop.save_every", "loop.preview_every", "loop.validate_every"}
+FREE = {
+    "run_dir",
+    "loop.workers",
+    "loop.device",
+    "loop.log_every",
+    "loop.save_every",
+    "loop.preview_every",
+    "loop.validate_every",
+}
+# Annotation -> what a value may be, and its name.
+NUMBERS = {int: (int, "a whole number"), float: ((int, float), "a number")}
 
 
 @dataclass
@@ -46,6 +57,7 @@ class InpaintConfig:
     out: str = MISSING
     seed: int = 0
     device: str = "auto"
+    caption: str = ""
 
 
 def register() -> None:
@@ -86,17 +98,29 @@ def guard(run_dir: Path, config: DictConfig) -> None:
     write_file(file, yaml.safe_dump(now, sort_keys=False))
 
 
+def guard_parts(run_dir: Path, reads: dict[str, str]) -> None:
+    """Remember the fingerprints of what a run reads; InputError where the same path now holds other weights."""
+    file = run_dir / "reads.yaml"
+    if file.exists() and (run_dir / "checkpoint.pt").exists():
+        require(f"the run in {run_dir}", yaml.safe_load(file.read_text()), reads)
+    write_file(file, yaml.safe_dump(reads))
+
+
 def _problems(node: Any, place: str) -> list[str]:
     if not isinstance(node, dict):
         return []
     found = []
     if "_target_" in node:
         module, _, name = node["_target_"].rpartition(".")
-        known = list(inspect.signature(getattr(importlib.import_module(module), name)).parameters)
-        for key in sorted(node.keys() - {"_target_", *known}):
-            near = difflib.get_close_matches(key, known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+        knobs = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+        for key in sorted(node.keys() - {"_target_", *knobs}):
+            near = difflib.get_close_matches(key, list(knobs), n=1)
+            remedy = f"did you mean {near[0]}?" if near else f"it has {', '.join(knobs)}"
             found.append(f"{place}{key}: {node['_target_']} has no such argument; {remedy}")
+        for key in sorted(node.keys() & set(knobs)):
+            wanted, value = NUMBERS.get(knobs[key].annotation), node[key]
+            if wanted and not isinstance(value, wanted[0]) and not str(value).startswith("${"):
+                found.append(f"{place}{key}={value}: must be {wanted[1]}; give another value")
     for key, value in node.items():
         found += _problems(value, f"{place}{key}.")
     return found

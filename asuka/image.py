@@ -29,7 +29,7 @@ def upright_rgb(file: Image.Image) -> Image.Image:
 
 
 def load_mask(path: str | Path) -> Image.Image:
-    """The mask of a file as 8-bit grey, upright; white = hole."""
+    """The mask of a file, upright and 8-bit grey; white = hole."""
     return load(path).convert("L")
 
 
@@ -49,11 +49,17 @@ def paste(image: Tensor, mask: Tensor, result: Tensor) -> Tensor:
     return torch.where(mask > 0.5, result, image)
 
 
+def check_name(path: str | Path) -> None:
+    """InputError unless the suffix names a format that can be written."""
+    suffix = Path(path).suffix
+    if Image.registered_extensions().get(suffix.lower()) not in Image.SAVE:
+        raise InputError(f"{path}: '{suffix}' is no picture format; end the name in .png")
+
+
 def save(image: Image.Image, path: str | Path) -> None:
     """Write a picture so that the name appears only when the file is whole; the suffix chooses the format."""
     path = Path(path)
-    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
-        raise InputError(f"{path}: '{path.suffix}' is no picture format we can write; end the name in .png")
+    check_name(path)
     half = path.with_name(f".{path.name}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,18 +70,17 @@ def save(image: Image.Image, path: str | Path) -> None:
         raise InputError(f"{path}: cannot be written ({error}); give another place") from error
 
 
-def grid(columns: dict[str, Tensor], scale: int = 1) -> Image.Image:
+def grid(columns: dict[str, Tensor]) -> Image.Image:
     """One row per picture, one named column per tensor (N, 3, H, W) in [-1, 1], header on top."""
     header, gap = 16, 2
     stacks = {name: [to_uint8(image) for image in images] for name, images in columns.items()}
     rows = max(len(stack) for stack in stacks.values())
-    height, width = (side * scale for side in next(iter(stacks.values()))[0].shape[:2])
+    height, width = next(iter(stacks.values()))[0].shape[:2]
     sheet = Image.new("RGB", (len(stacks) * (width + gap), header + rows * (height + gap)), "white")
     pen = ImageDraw.Draw(sheet)
     for column, (name, stack) in enumerate(stacks.items()):
         left = column * (width + gap)
         pen.text((left + 2, 2), name, fill="black")
         for row, pixels in enumerate(stack):
-            tile = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
-            sheet.paste(tile, (left, header + row * (height + gap)))
+            sheet.paste(Image.fromarray(pixels), (left, header + row * (height + gap)))
     return sheet

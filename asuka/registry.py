@@ -1,25 +1,31 @@
 """Where weights are: the embedded ones by the name `tiny`, everything else by folder; and what they are, by hash."""
 
 import hashlib
+import json
 from pathlib import Path
 
 from asuka.errors import InputError
 
 ASSETS = Path(__file__).parent / "assets"
-# What trains each part, for the remedy in the message.
-TRAINED_BY = {
-    "base/vae": "stage=vae",
-    "base": "stage=base",
-    "mae": "stage=mae",
-    "align": "stage=align",
+# Part -> what its folder's index says it is, and what trains it.
+PARTS = {
+    "base/vae": ("AutoencoderKL", "stage=vae"),
+    "base": ("StableDiffusionInpaintPipeline", "stage=base"),
+    "mae": ("MaskedAutoencoder", "stage=mae"),
+    "align": ("Alignment", "stage=align"),
 }
 
 
 def locate(weights: str, part: str) -> Path:
-    """The folder of a part's weights: `tiny` names the embedded ones, anything else is a folder."""
+    """The folder of a part's weights: `tiny` names the embedded ones, anything else is a folder as diffusers writes."""
     folder = ASSETS / weights / part if weights == "tiny" else Path(weights)
-    if not any(folder.glob("**/*.safetensors")):
-        raise InputError(f"no weights at {folder}; give a folder that {TRAINED_BY[part]} wrote, or 'tiny'")
+    kind, stage = PARTS[part]
+    index = next((file for file in (folder / "model_index.json", folder / "config.json") if file.exists()), None)
+    if index is None:
+        raise InputError(f"no weights at {folder}; give a folder that {stage} wrote, or 'tiny'")
+    found = json.loads(index.read_text()).get("_class_name")
+    if found != kind:
+        raise InputError(f"{folder} holds a {found} and no {kind}; give a folder that {stage} wrote, or 'tiny'")
     return folder
 
 

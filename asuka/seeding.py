@@ -18,9 +18,9 @@ def randn(seed: int, purpose: str, keys: Sequence[Hashable], shape: tuple[int, .
     return torch.stack([torch.randn(shape, generator=_generator(seed, purpose, key)) for key in keys])
 
 
-def rand(seed: int, purpose: str, keys: Sequence[Hashable]) -> Tensor:
-    """Uniform numbers in [0, 1), shape (len(keys),), on the CPU; one for each key, as in `randn`."""
-    return torch.tensor([(seed_of(seed, purpose, key) >> 10) / 2**53 for key in keys], dtype=torch.float64)
+def rand(seed: int, purpose: str, keys: Sequence[Hashable], shape: tuple[int, ...] = ()) -> Tensor:
+    """Uniform numbers in [0, 1), (len(keys), *shape), on the CPU; rows as in `randn`."""
+    return torch.stack([torch.rand(shape, generator=_generator(seed, purpose, key)) for key in keys])
 
 
 def _generator(seed: int, purpose: str, key: Hashable) -> torch.Generator:

@@ -44,6 +44,8 @@ def spoken(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
             _stop(str(error))
         except OmegaConfBaseException as error:
             _stop(_sentence(error))
+        except KeyboardInterrupt:
+            _stop("stopped; the same command goes on from the last checkpoint")
 
     return speaking
 
@@ -66,7 +68,9 @@ def _sentence(error: Exception) -> str:
             value, kind = wrong.groups()
             return f"{key}={value}: must be {KINDS.get(kind, kind)}; give another value"
         if re.search(r"Key '.*' (?:is )?not in", text):
-            near = difflib.get_close_matches(key, ARGUMENTS, n=1)
+            if key in ("data.root", "data.val"):
+                return f"{key}: data=synthetic, the default, reads no folder; give data=folder data.root=DIR"
+            near = difflib.get_close_matches(key, [word for word in ARGUMENTS if ("." in word) == ("." in key)], n=1)
             remedy = f"did you mean {near[0]}?" if near else "the same command with --cfg job shows all arguments"
             return f"{key}: there is no such argument; {remedy}"
     if found := re.search(r"Missing mandatory value: (\w+)", text):

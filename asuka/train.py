@@ -6,7 +6,7 @@ import hydra
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from asuka.config import CONF, build, check, guard, register
+from asuka.config import CONF, build, check, guard, guard_parts, register
 from asuka.data.stream import Fixed, Visits
 from asuka.diffusion.quiet import quiet_libraries
 from asuka.seeding import seed_of
@@ -26,6 +26,7 @@ def train(config: DictConfig) -> Table:
     # Before the stage is built: its first weights are part of what the seed decides.
     torch.manual_seed(seed_of(config.seed, "init"))
     stage = build(config.stage)
+    guard_parts(run_dir, stage.reads)
     loop = OmegaConf.to_object(config.loop)
     visits = Visits(data.train, holes, config.seed, loop.distinct)
     table = fit(stage, visits, Fixed(data.val, holes, config.seed), loop, run_dir)

@@ -21,9 +21,10 @@ register()
 
 
 def composed(root: str, *overrides: str) -> DictConfig:
-    """The configuration that `python -m asuka.ROOT overrides…` gets."""
+    """The configuration that `python -m asuka.ROOT overrides…` gets; outside Hydra's `main` a run has no own name."""
+    named = any(word.startswith("run_dir=") for word in overrides) or root != "train"
     with initialize_config_dir(CONF, version_base="1.3"):
-        return compose(root, list(overrides))
+        return compose(root, [*overrides, *([] if named else ["run_dir=runs/test"])])
 
 
 @pytest.fixture(scope="session")

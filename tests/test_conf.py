@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from conftest import composed
+from omegaconf import OmegaConf
 
-from asuka.config import CONF, build, check, guard, register
+from asuka.config import CONF, build, check, guard
 from asuka.errors import InputError
 from asuka.training.loop import LoopConfig
 
@@ -39,13 +39,6 @@ def node_of(file: Path) -> dict:
     """What an option gives to its target: the file's keys, or those below `stage:`."""
     shown = yaml.safe_load(file.read_text())
     return shown["stage"] if group_of(file) == "stage" else shown
-
-
-def composed(root: str, *overrides: str) -> DictConfig:
-    register()
-    run_dir = ["run_dir=runs/test"] if root == "train" else []
-    with initialize_config_dir(CONF, version_base="1.3"):
-        return compose(root, [*run_dir, *overrides])
 
 
 def cases() -> list[tuple[str, str]]:

@@ -124,7 +124,10 @@ class Files:
         """The caption of picture `name`; empty where there is none."""
         text = str(Path(name).with_suffix(".txt").as_posix())
         if name not in self._captions and text in self._texts:
-            self._captions[name] = self._read(text).decode("utf-8").strip()
+            try:
+                self._captions[name] = self._read(text).decode("utf-8-sig").strip()
+            except UnicodeDecodeError as error:
+                raise InputError(f"{self.root / text}: is not UTF-8 ({error}); save it as UTF-8") from error
         return self._captions.get(name, "")
 
     def _walk(self) -> list[str]:

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from asuka.batch import Batch, Item, collate
 from asuka.data.picture import Picture
+from asuka.errors import InputError
 from asuka.seeding import seed_of
 
 Holes = Callable[[np.random.Generator, int, int], np.ndarray]
@@ -32,14 +33,15 @@ class Visits(Dataset):
 
 
 class Fixed(Dataset):
-    """Validation visits: picture n is always the same central square with the same hole."""
+    """Validation visits: visit n is always the same central square with the same hole; sorted names come mixed."""
 
     def __init__(self, pictures: object, holes: Holes, seed: int):
         self.pictures, self.holes, self.seed = pictures, holes, seed
 
     def __getitem__(self, visit: int) -> Item:
         rng = np.random.default_rng(seed_of(self.seed, "fixed", visit))
-        return _item(self.pictures.centre(visit), self.holes, rng, visit, None)
+        place = int(_order(len(self.pictures), 0, -1)[visit])
+        return _item(self.pictures.centre(place), self.holes, rng, visit, None)
 
 
 def training_batches(
@@ -55,8 +57,7 @@ def training_batches(
         for step in range(start, stop)
         for piece in range(pieces)
     ]
-    loader = DataLoader(visits, batch_sampler=places, collate_fn=collate, num_workers=workers)
-    stream = iter(loader)
+    stream = _loaded(visits, places, workers)
     for _ in range(start, stop):
         yield [next(stream) for _ in range(pieces)]
 
@@ -65,7 +66,17 @@ def fixed_batches(visits: Fixed, count: int, batch: int, workers: int) -> list[B
     """The first `count` validation visits, in memory."""
     count = min(count, len(visits.pictures))
     places = [list(range(at, min(at + batch, count))) for at in range(0, count, batch)]
-    return list(DataLoader(visits, batch_sampler=places, collate_fn=collate, num_workers=workers))
+    return list(_loaded(visits, places, workers))
+
+
+def _loaded(visits: Dataset, places: list[list[int]], workers: int) -> Iterator[Batch]:
+    """A batch for each list of visits. Workers hand over bytes; floats, four times their size, are made here."""
+    loader = DataLoader(visits, batch_sampler=places, collate_fn=list, num_workers=workers)
+    try:
+        yield from map(collate, loader)
+    except InputError as error:
+        # A worker's complaint comes wrapped in its traceback; the sentence is what the user can mend.
+        raise InputError(str(error).rpartition("InputError: ")[2].strip()) from None
 
 
 def _item(picture: Picture, holes: Holes, rng: np.random.Generator, visit: int, view: int | None) -> Item:

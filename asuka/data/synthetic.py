@@ -8,7 +8,7 @@ from asuka.data.scenery import paint
 from asuka.errors import InputError
 
 VAL_FIRST = 2**31
-KNOWN = 5000  # captions that hold every word many times over
+WORDY = 5000  # captions that hold every word many times over
 
 
 def draw(index: int, size: int) -> Picture:
@@ -30,7 +30,7 @@ class Scenes:
 
     def captions(self) -> list[str]:
         """Captions of the first scenes: enough to know every word."""
-        return [compose(self.first + index).caption for index in range(min(self.count, KNOWN))]
+        return [compose(self.first + index).caption for index in range(min(self.count, WORDY))]
 
     def crop(self, index: int, rng: np.random.Generator) -> Picture:
         """Scene number first + index; rng is ignored, for a drawn picture depends on its index alone."""
@@ -47,8 +47,8 @@ class Synthetic:
     """Toy landscapes with true captions; training and validation scenes never share a number."""
 
     def __init__(self, size: int = 128, count: int = 100_000, val_count: int = 512) -> None:
-        if not 0 <= count <= VAL_FIRST:
-            raise InputError(f"data.count={count}: must lie between 0 and {VAL_FIRST}")
+        if not 1 <= count <= VAL_FIRST or val_count < 1:
+            raise InputError(f"data.count={count}, data.val_count={val_count}: give 1 to {VAL_FIRST}, and 1 or more")
         self.size = size
         self.count = count
         self.val_count = val_count

@@ -9,6 +9,7 @@ from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from asuka.batch import Batch
+from asuka.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,16 @@ class LatentDiffusion(nn.Module):
         self.fingerprint = ""
 
     def encode(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] -> scaled latents (B, C, H/f, W/f): the mean of the posterior, never a sample."""
+        """(B, 3, H, W) in [-1, 1] -> scaled latents (B, C, H/f, W/f): the mean of the posterior, never a sample.
+
+        InputError for sides that are no multiple of the factor f.
+        """
+        height, width = image.shape[-2:]
+        if height % self.factor or width % self.factor:
+            raise InputError(
+                f"pictures of {height} x {width} pixels do not fit a base whose cells have {self.factor} pixels; "
+                f"give multiples, best {self.size} x {self.size}"
+            )
         return self.vae.encode(image).latent_dist.mean * self.vae.config.scaling_factor
 
     def decode(self, latents: Tensor) -> Tensor:

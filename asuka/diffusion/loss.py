@@ -24,10 +24,11 @@ def denoising_loss(
     Time step and noise of image i are functions of (seed, keys[i]), drawn on the CPU; steps are uniform over `part`
     of the schedule.
     """
-    truth = latents.truth
+    # In full precision: under autocast the latents are bf16, and so would be the noise schedule.
+    truth = latents.truth.float()
     place = part[0] + rand(seed, "step", keys) * (part[1] - part[0])
     step = (place * base.scheduler.config.num_train_timesteps).long().to(truth.device)
-    noise = randn(seed, "noise", keys, tuple(truth.shape[1:])).to(truth.device, truth.dtype)
+    noise = randn(seed, "noise", keys, tuple(truth.shape[1:])).to(truth.device)
     noisy = base.scheduler.add_noise(truth, noise, step)
     result = base.predict(noisy, step, latents.cells, latents.masked, context)
     return (result.float() - noise.float()).square().flatten(1).mean(1)

@@ -17,12 +17,18 @@ def pretrained(weights: str) -> LatentDiffusion:
             f"{folder}: its U-Net reads {unet.config.in_channels} channels, inpainting needs 9; "
             "give an inpainting model such as Stable Diffusion 1.5 inpainting"
         )
+    scheduler = DDIMScheduler.from_pretrained(folder, subfolder="scheduler")
+    if scheduler.config.prediction_type != "epsilon":
+        raise InputError(
+            f"{folder}: its U-Net predicts '{scheduler.config.prediction_type}', and only noise ('epsilon') is "
+            "supported so far; give a model such as Stable Diffusion 1.5 inpainting"
+        )
     base = LatentDiffusion(
         vae=AutoencoderKL.from_pretrained(folder, subfolder="vae"),
         unet=unet,
         text_encoder=CLIPTextModel.from_pretrained(folder, subfolder="text_encoder"),
         tokenizer=CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer"),
-        scheduler=DDIMScheduler.from_pretrained(folder, subfolder="scheduler"),
+        scheduler=scheduler,
     )
     base.float().eval().requires_grad_(False)
     base.fingerprint = fingerprint(folder)

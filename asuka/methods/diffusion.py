@@ -1,18 +1,13 @@
 """The method in one screen: a base, and what its cross-attention reads about the hole."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from asuka.batch import Batch
-from asuka.condition import MaePrior
-from asuka.diffusion.base import Context, LatentDiffusion
+from asuka.condition import Condition
+from asuka.diffusion.base import LatentDiffusion
 from asuka.diffusion.samplers import concat
-from asuka.registry import require
 from asuka.seeding import randn
-
-Condition = Callable[[LatentDiffusion, Batch], Context]
 
 
 class DiffusionInpainter(nn.Module):
@@ -22,8 +17,7 @@ class DiffusionInpainter(nn.Module):
         """`steps` of the sampler; noise of an image is a function of `seed` and its name."""
         super().__init__()
         self.base, self.condition, self.steps, self.seed = base, condition, steps, seed
-        if isinstance(condition, MaePrior):
-            require("align", {"base": condition.alignment.config.trained_with["base"]}, {"base": base.fingerprint})
+        condition.fits(base)
 
     @torch.no_grad()
     def forward(self, batch: Batch) -> Tensor:

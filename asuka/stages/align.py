@@ -9,6 +9,7 @@ from asuka.condition import Empty, MaePrior, frozen_mae
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.diffusion.cache import LatentCache
 from asuka.diffusion.loss import denoising_loss, fixed_loss
+from asuka.errors import InputError
 from asuka.image import paste
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.seeding import rand
@@ -26,45 +27,49 @@ class AlignStage(Stage):
         variant: str,
         whole_start: float,
         whole_end: float,
-        whole_until: float,
+        whole_power: float,
         seed: int,
     ):
-        """The MAE sees the whole picture with a probability that falls linearly from `whole_start` to `whole_end`
-        over the first `whole_until` of the training, and the masked one otherwise.
+        """The MAE sees the whole picture with a probability that falls from `whole_start` to `whole_end` as
+        (1 - progress)^`whole_power` does (1: a straight line), and the masked one otherwise.
 
         Where a hole covers an object, the MAE predicts background while the target holds the object; whole pictures
         teach the alignment to be believed, masked ones what a prior looks like (method: p from 100 % to 10 %).
         """
         super().__init__()
+        if not (0 <= whole_end <= 1 and 0 <= whole_start <= 1 and whole_power > 0):
+            raise InputError(
+                f"stage.whole_start={whole_start}, stage.whole_end={whole_end}, stage.whole_power={whole_power}: "
+                "the first two are probabilities from 0 to 1, the power is above 0"
+            )
         self.base, self.seed = base, seed
-        self.whole_start, self.whole_end, self.whole_until = whole_start, whole_end, whole_until
-        prior = frozen_mae(mae)
-        hashes = {"base": base.fingerprint, "mae": prior.fingerprint}
-        self.trained = Alignment(prior.token_dim, base.context_dim, variant, trained_with=hashes)
+        self.whole_start, self.whole_end, self.whole_power = whole_start, whole_end, whole_power
+        network = frozen_mae(mae)
+        self.reads = {"base": base.fingerprint, "mae": network.fingerprint}
+        self.trained = Alignment(network.token_dim, base.context_dim, variant, trained_with=self.reads)
         self.trained.start_near(base.null_context(1).sequence)
-        self.prior = MaePrior(prior, self.trained)
+        self.prior = MaePrior(network, self.trained)
         self.cache = LatentCache()
 
     def whole(self, progress: float) -> float:
         """Probability that the MAE sees the whole picture."""
-        done = min(progress / self.whole_until, 1.0)
-        return self.whole_start + (self.whole_end - self.whole_start) * done
+        return self.whole_end + (self.whole_start - self.whole_end) * (1 - progress) ** self.whole_power
 
     def forward(self, batch: Batch, progress: float) -> Losses:
         latents = self.cache(self.base, batch)
-        seen = rand(self.seed, "whole", batch.visit) < self.whole(progress)
-        mask = batch.mask * (~seen).to(batch.mask)[:, None, None, None]
+        whole = rand(self.seed, "whole", batch.visit) < self.whole(progress)
+        mask = batch.mask * (~whole).to(batch.mask)[:, None, None, None]
         context = self.prior.context(batch.image, mask)
         return {"loss": denoising_loss(self.base, latents, context, self.seed, batch.visit)}
 
     @torch.no_grad()
     def preview(self, batch: Batch) -> dict[str, Tensor]:
         blind = batch.blind()
-        seen, hole = scale(batch.image, batch.mask, self.prior.mae.config.image_size)
+        small, mask = scale(batch.image, batch.mask, self.prior.mae.config.image_size)
         sd, asuka = (DiffusionInpainter(self.base, choice, 50, self.seed)(blind) for choice in (Empty(), self.prior))
         return {
             "masked": blind.image,
-            "mae": paste(seen, hole, self.prior.mae(seen, hole).clamp(-1, 1)),
+            "mae": paste(small, mask, self.prior.mae(small, mask).clamp(-1, 1)),
             "sd": paste(batch.image, batch.mask, sd),
             "asuka": paste(batch.image, batch.mask, asuka),
             "truth": batch.image,

@@ -16,7 +16,7 @@ from asuka.diffusion.pretrained import pretrained
 from asuka.diffusion.tiny import build_scheduler, build_text_encoder, build_tokenizer, build_unet
 from asuka.image import paste
 from asuka.methods.diffusion import DiffusionInpainter
-from asuka.registry import locate
+from asuka.registry import fingerprint, locate
 from asuka.seeding import rand
 from asuka.training.stage import Losses, Stage
 
@@ -41,6 +41,7 @@ class BaseStage(Stage):
         self.caption_drop, self.all_hole, self.seed = caption_drop, all_hole, seed
         self.trained = nn.ModuleDict({"unet": base.unet, "text_encoder": base.text_encoder})
         self.trained.train().requires_grad_(True)
+        self.reads = {"base": base.fingerprint} if init else {"vae": fingerprint(locate(vae, "base/vae"))}
         self.cache = LatentCache()
 
     def forward(self, batch: Batch, progress: float) -> Losses:
@@ -72,18 +73,22 @@ class BaseStage(Stage):
         All-hole it measures how much the cross-attention carries: without that no alignment has anything to speak
         through.
         """
+        own = sum((batch.caption for batch in batches), ())
+        texts = {"own": own, "null": ("",) * len(own), "other": _others(own)}
         rows: dict[str, list[Tensor]] = {}
+        start = 0
         for batch in batches:
             latents = self.base.latents(batch)
-            texts = {"own": batch.caption, "null": ("",) * len(batch), "other": batch.caption[1:] + batch.caption[:1]}
             everything = torch.ones(len(batch), dtype=torch.bool)
             for place, seen in (("holes", latents), ("all-hole", self._hide(latents, everything))):
                 for name, captions in texts.items():
-                    losses = fixed_loss(self.base, seen, self.base.text_context(captions), batch.visit)
+                    context = self.base.text_context(captions[start : start + len(batch)])
+                    losses = fixed_loss(self.base, seen, context, batch.visit)
                     rows.setdefault(f"{place}/{name}", []).append(losses)
+            start += len(batch)
         return {name: torch.cat(values) for name, values in rows.items()}
 
-    def export(self, folder: Path) -> None:
+    def export(self, folder: Path, batches: list[Batch]) -> None:
         export_base(self.base, folder)
 
     def _hide(self, latents: Latents, hidden: Tensor) -> Latents:
@@ -91,14 +96,22 @@ class BaseStage(Stage):
         rows = hidden.to(latents.cells.device)[:, None, None, None]
         return replace(
             latents,
-            masked=torch.where(rows, self._grey(latents.masked), latents.masked),
+            masked=torch.where(rows, self._grey(latents.cells), latents.masked),
             cells=torch.where(rows, torch.ones_like(latents.cells), latents.cells),
         )
 
     @torch.no_grad()
-    def _grey(self, like: Tensor) -> Tensor:
-        side = self.base.size
-        return self.base.encode(like.new_zeros(1, 3, side, side))
+    def _grey(self, cells: Tensor) -> Tensor:
+        """Latents (1, C, h, w) of a picture that is all hole."""
+        height, width = (side * self.base.factor for side in cells.shape[-2:])
+        return self.base.encode(cells.new_zeros(1, 3, height, width))
+
+
+def _others(captions: tuple[str, ...]) -> tuple[str, ...]:
+    """For each picture the caption of one far from it in the list that has another caption."""
+    count = len(captions)
+    order = [[captions[(place + count // 2 + step) % count] for step in range(count)] for place in range(count)]
+    return tuple(next((text for text in row if text != own), own) for own, row in zip(captions, order, strict=True))
 
 
 def _new_base(data: object, vae: str, channels: list[int]) -> LatentDiffusion:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from asuka.batch import Batch
 from asuka.diffusion.tiny import build_vae
-from asuka.registry import locate
+from asuka.errors import InputError
+from asuka.registry import fingerprint, locate
 from asuka.seeding import rand, randn
 from asuka.training.stage import Losses, Stage
 
@@ -22,8 +23,8 @@ class VaeStage(Stage):
         plain L1 blurs."""
         super().__init__()
         self.trained = _load(init) if init else build_vae(channels)
+        self.reads = {"vae": fingerprint(locate(init, "base/vae"))} if init else {}
         self.crop, self.kl, self.edges, self.seed = crop, kl, edges, seed
-        self.register_buffer("spread", torch.ones(()))
 
     def forward(self, batch: Batch, progress: float) -> Losses:
         image = self._cut(batch)
@@ -37,31 +38,34 @@ class VaeStage(Stage):
 
     @torch.no_grad()
     def preview(self, batch: Batch) -> dict[str, Tensor]:
-        return {"truth": batch.image, "decoded": self._decoded(batch.image)}
+        return {"truth": batch.image, "decoded": self._decoded(self._mean(batch))}
 
     @torch.no_grad()
     def validate(self, batches: list[Batch]) -> Losses:
-        """PSNR of each picture in dB, and the spread of the latents, which becomes the scaling factor."""
-        errors, means = [], []
-        for batch in batches:
-            mean = self.trained.encode(batch.image).latent_dist.mean
-            result = self.trained.decode(mean).sample.clamp(-1, 1)
-            errors.append(((result - batch.image) / 2).square().flatten(1).mean(1))
-            means.append(mean.flatten(1))
-        self.spread = torch.cat(means).std()
-        return {"psnr": -10 * torch.cat(errors).log10(), "latents": torch.cat(means).std(1)}
+        """PSNR of each picture, in dB."""
+        errors = [((self._decoded(self._mean(batch)) - batch.image) / 2).square() for batch in batches]
+        return {"psnr": -10 * torch.cat([error.flatten(1).mean(1) for error in errors]).log10()}
 
-    def export(self, folder: Path) -> None:
-        """As AutoencoderKL, its scaling factor 1 / (standard deviation of validation latents)."""
-        self.trained.register_to_config(scaling_factor=round(1 / float(self.spread), 5))
+    @torch.no_grad()
+    def export(self, folder: Path, batches: list[Batch]) -> None:
+        """As AutoencoderKL, its scaling factor 1 / (standard deviation of the validation pictures' latents)."""
+        spread = torch.cat([self._mean(batch).flatten(1) for batch in batches]).std()
+        self.trained.register_to_config(scaling_factor=round(1 / float(spread), 5))
         self.trained.save_pretrained(folder)
 
-    def _decoded(self, image: Tensor) -> Tensor:
-        return self.trained.decode(self.trained.encode(image).latent_dist.mean).sample.clamp(-1, 1)
+    def _mean(self, batch: Batch) -> Tensor:
+        return self.trained.encode(batch.image).latent_dist.mean
+
+    def _decoded(self, mean: Tensor) -> Tensor:
+        return self.trained.decode(mean).sample.clamp(-1, 1)
 
     def _cut(self, batch: Batch) -> Tensor:
         """A square of `crop` pixels at a place that is a function of the visit."""
         room = batch.image.shape[-1] - self.crop
+        if room < 0:
+            raise InputError(
+                f"stage.crop={self.crop} is more than data.size={batch.image.shape[-1]}; give fewer pixels"
+            )
         tops = (rand(self.seed, "top", batch.visit) * (room + 1)).long().tolist()
         lefts = (rand(self.seed, "left", batch.visit) * (room + 1)).long().tolist()
         places = zip(batch.image, tops, lefts, strict=True)

@@ -15,9 +15,9 @@ class Log:
     def __init__(self, folder: Path, start: int):
         """Lines of what comes again are taken out: steps after `start`, and a validation at `start` itself."""
         self.folder, self.file = folder, folder / "stats.jsonl"
-        lines = self.file.read_text().splitlines() if self.file.exists() else []
-        kept = [line for line in lines if _whole(line) and not _again(json.loads(line), start)]
-        write_file(self.file, "".join(line + "\n" for line in kept))
+        lines = self.file.read_text().splitlines(keepends=True) if self.file.exists() else []
+        whole = [line for line in lines if line.endswith("\n")]  # a kill may have cut the last one short
+        write_file(self.file, "".join(line for line in whole if not _again(json.loads(line), start)))
 
     def write(self, step: int, **values: float | dict) -> None:
         with open(self.file, "a") as file:
@@ -67,8 +67,3 @@ def table_text(table: Table) -> str:
 
 def _again(row: dict, start: int) -> bool:
     return row["step"] > start or (row["step"] == start and "validation" in row)
-
-
-def _whole(line: str) -> bool:
-    """False for a line that a kill cut short."""
-    return line.endswith("}")

@@ -21,11 +21,14 @@ from asuka.training.log import Table
 from asuka.training.report import Report
 from asuka.training.stage import Stage
 
-# Knobs that count from one.
-COUNTS = (
-    *("steps", "batch", "accumulate", "previews", "validations"),
-    *("log_every", "save_every", "preview_every", "validate_every"),
-)
+REMEDY = "the last checkpoint is good: look at these pictures, or start anew with a lower loop.lr in a new run_dir"
+# The least a knob may be; two pictures, for one has no other to be compared with.
+LEAST = {
+    **dict.fromkeys(("steps", "batch", "accumulate", "previews"), 1),
+    **dict.fromkeys(("log_every", "save_every", "preview_every", "validate_every"), 1),
+    **dict.fromkeys(("lr", "warmup", "decay", "distinct", "workers"), 0),
+    "validations": 2,
+}
 
 
 @dataclass
@@ -62,7 +65,7 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
     """
     _check(loop)
     machine = Accelerator(mixed_precision=loop.precision, cpu=loop.device == "cpu")
-    pieces = _pieces(loop, machine.num_processes)
+    _check_split(loop, machine.num_processes)
     stage.to(machine.device)
     optimizer = _optimizer(stage, loop)
     ema = Ema(stage.trained, loop.ema)
@@ -70,9 +73,18 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
     start = min(checkpoint.load(), loop.steps)
     wrapped = machine.prepare(stage)
     held = fixed_batches(fixed, loop.validations, loop.batch, loop.workers)
+    if sum(map(len, held)) < 2:
+        raise InputError("the validation set holds one picture; give two or more, for instance with data.val=DIR")
     report = Report(stage, ema, checkpoint, held, run_dir, start, machine.is_main_process)
     stream = training_batches(
-        visits, start, loop.steps, loop.batch, machine.num_processes, machine.process_index, pieces, loop.workers
+        visits,
+        start,
+        loop.steps,
+        batch=loop.batch,
+        parts=machine.num_processes,
+        part=machine.process_index,
+        pieces=loop.accumulate,
+        workers=loop.workers,
     )
     bar = tqdm(
         total=loop.steps,
@@ -134,37 +146,36 @@ def _step(
             totals[name] = totals.get(name, 0) + value.detach().sum() / share
         if not all(bool(value.isfinite().all()) for value in losses.values()):
             values = {name: [round(loss, 4) for loss in value.tolist()] for name, value in losses.items()}
-            raise InputError(f"step {step}: a loss is not finite: {values}; lower loop.lr or look at {batch.name}")
+            raise InputError(f"step {step}: a loss is not finite: {values} for {batch.name}; {REMEDY}")
         with nullcontext() if last else machine.no_sync(wrapped):
             machine.backward(losses["loss"].sum() / share)
-    machine.clip_grad_norm_(wrapped.parameters(), loop.clip)
+    norm = machine.clip_grad_norm_(wrapped.parameters(), loop.clip)
+    if not norm.isfinite():
+        raise InputError(f"step {step}: the gradient is not finite, though the losses are; {REMEDY}")
     optimizer.step()
     return totals
 
 
 def _check(loop: LoopConfig) -> None:
     """InputError for a knob out of its range."""
-    for name in COUNTS:
-        if getattr(loop, name) < 1:
-            raise InputError(f"loop.{name}={getattr(loop, name)}: must be 1 or more; give another number")
-    for name, known in (("device", ("auto", "cpu")), ("precision", ("no", "bf16"))):
-        if getattr(loop, name) not in known:
-            raise InputError(f"loop.{name}={getattr(loop, name)}: there is no such {name}; choose {' or '.join(known)}")
-
-
-def _pieces(loop: LoopConfig, processes: int) -> int:
-    """Accumulation pieces of each process, once batch and views are known to split evenly."""
-    pieces = loop.accumulate
-    if loop.batch % (processes * pieces):
-        raise InputError(
-            f"loop.batch={loop.batch} does not split over {processes} processes and loop.accumulate={pieces}; "
-            f"give a multiple of {processes * pieces}"
-        )
+    for name, least in LEAST.items():
+        if getattr(loop, name) < least:
+            raise InputError(f"loop.{name}={getattr(loop, name)}: must be {least} or more; give another number")
+    for name, choices in (("device", ("auto", "cpu")), ("precision", ("no", "bf16"))):
+        if getattr(loop, name) not in choices:
+            raise InputError(f"loop.{name}={getattr(loop, name)}: choose {' or '.join(choices)}")
     if loop.distinct % loop.batch:
         raise InputError(
             f"loop.distinct={loop.distinct} is no multiple of loop.batch={loop.batch}; give one, or 0 for never"
         )
-    return pieces
+
+
+def _check_split(loop: LoopConfig, processes: int) -> None:
+    if loop.batch % (processes * loop.accumulate):
+        raise InputError(
+            f"loop.batch={loop.batch} does not split over {processes} processes and loop.accumulate="
+            f"{loop.accumulate}; give a multiple of {processes * loop.accumulate}"
+        )
 
 
 def _optimizer(stage: Stage, loop: LoopConfig) -> torch.optim.Optimizer:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from asuka.batch import Batch
+from asuka.batch import Batch, first
 from asuka.training.checkpoint import Checkpoint, write_folder
 from asuka.training.ema import Ema
 from asuka.training.log import Log, Table, intervals
@@ -41,16 +40,17 @@ class Report:
         return f"loss {means['loss']:.4f}, {rate:.0f} images/s, {share:.0%} waiting for data"
 
     def save(self, step: int) -> None:
-        """Checkpoint, then the averaged weights."""
+        """The averaged weights, then the checkpoint: killed between them, a run comes to this step again."""
         if self.main:
-            self.checkpoint.save(step)
             with self.ema.swapped_in():
-                write_folder(self.run_dir / "weights", self.stage.export)
+                held = [batch.to(self.device) for batch in self.held]
+                write_folder(self.run_dir / "weights", lambda folder: self.stage.export(folder, held))
+            self.checkpoint.save(step)
 
     def preview(self, step: int, count: int) -> None:
         """A grid of the first validation pictures."""
         if self.main:
-            batch = self._first(count).to(self.device)
+            batch = first(self.held, count).to(self.device)
             with self.ema.swapped_in():
                 self.written.grid(step, self.stage.preview(batch))
 
@@ -62,13 +62,6 @@ class Report:
             table = intervals(self.stage.validate([batch.to(self.device) for batch in self.held]))
         self.written.write(step, validation=table)
         return table
-
-    def _first(self, count: int) -> Batch:
-        batch = self.held[0]
-        image, mask = (torch.cat([getattr(held, name) for held in self.held])[:count] for name in ("image", "mask"))
-        names = sum((held.name for held in self.held), ())[:count]
-        captions = sum((held.caption for held in self.held), ())[:count]
-        return type(batch)(image, mask, names, captions)
 
     def _forget(self) -> None:
         self.sums: dict[str, float] = {}

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from asuka.batch import Batch
@@ -14,6 +13,7 @@ class Stage(nn.Module):
     """An objective. The loop knows `trained`, the call, and how to look at it, measure it and write it down."""
 
     trained: nn.Module  # optimised, averaged and saved; everything else in the stage is frozen
+    reads: dict[str, str]  # fingerprints of the weights the stage was built from
 
     def forward(self, batch: Batch, progress: float) -> Losses:
         """Per-image losses of a batch; `progress` in [0, 1] is how much of the training is done."""
@@ -23,12 +23,10 @@ class Stage(nn.Module):
         """Columns of the sample grid, each (B, 3, H, W) in [-1, 1]."""
         raise NotImplementedError
 
-    @torch.no_grad()
     def validate(self, batches: list[Batch]) -> Losses:
         """Values for each validation image (N,). Names `group/what` are compared with the first one of their group."""
-        rows = [self(batch, 1.0)["loss"] for batch in batches]
-        return {"loss": torch.cat(rows)}
+        raise NotImplementedError
 
-    def export(self, folder: Path) -> None:
-        """Write `trained` into `folder` as the next stage and the methods read it."""
+    def export(self, folder: Path, batches: list[Batch]) -> None:
+        """Write `trained` into `folder` as the next stage and the methods read it; `batches` are for validation."""
         self.trained.save_pretrained(folder)
