@@ -1,20 +1,23 @@
 """Promises of every stage: the same command resumes exactly, only what it trains changes, losses stay per image."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from accelerate.state import AcceleratorState
 from conftest import composed
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import asuka.data.stream
 from asuka.batch import Batch
 from asuka.config import CONF, build
 from asuka.data.stream import Fixed, fixed_batches
 from asuka.errors import InputError
+from asuka.stages.base import _others
 from asuka.train import train
+from asuka.window import resize
 
 STAGES = sorted(path.stem for path in Path(CONF, "stage").glob("*.yaml"))
 SMALL = {
@@ -68,6 +71,8 @@ def test_a_killed_run_resumes_bit_for_bit(
     assert first.keys() == second.keys() and first
     for name in first:
         assert torch.equal(first[name], second[name]), name
+    for file in (whole / "weights").rglob("*.json"):
+        assert file.read_text() == (broken / file.relative_to(whole)).read_text(), file.name
     lines = [[json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()] for run in (whole, broken)]
     losses = [[(row["step"], row["loss"]) for row in rows if "loss" in row] for rows in lines]
     assert losses[0] == losses[1]
@@ -133,6 +138,38 @@ def test_another_configuration_is_refused(toy: Path, tmp_path: Path) -> None:
     train(composed("train", *arguments("mae", toy, tmp_path)))
     with pytest.raises(InputError, match=r"holds another run.*loop.lr: was 0.001, is 0.002"):
         train(composed("train", *arguments("mae", toy, tmp_path, "loop.lr=0.002")))
+
+
+def test_other_weights_under_the_same_path_are_refused(toy: Path, tmp_path: Path) -> None:
+    mae, run = tmp_path / "mae", tmp_path / "run"
+    shutil.copytree(toy / "mae", mae)
+    words = arguments("mae", toy, run, f"stage.init={mae}")
+    train(composed("train", *words))
+    file = mae / "diffusion_pytorch_model.safetensors"
+    save_file({name: value + 1 for name, value in load_file(file).items()}, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match="the run in .* was trained with mae weights"):
+        train(composed("train", *words))
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_the_target_stays_true_under_the_hole_at_any_size(size: int) -> None:
+    image, mask = torch.full((1, 3, 128, 128), 0.5), torch.ones(1, 1, 128, 128)
+    mask[..., :16] = 0
+    small, hole = resize(image, mask, size)
+    assert small.shape[-1] == size and torch.allclose(small, torch.tensor(0.5))
+    assert hole.mean() == 1 - 16 / 128
+
+
+def test_another_caption_is_another_one() -> None:
+    captions = ("snow", "sand", "sand", "grass", "sand", "snow")
+    others = _others(captions)
+    assert all(other != own and other in captions for own, other in zip(captions, others, strict=True))
+    assert _others(("snow", "snow")) == ("snow", "snow")
+
+
+def test_the_whole_picture_is_shown_less_and_less(toy: Path, tmp_path: Path) -> None:
+    stage, _ = stage_and_batch("align", toy, tmp_path)
+    assert [stage.whole(progress) for progress in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 0.55, 0.1])
 
 
 def singles(batch: Batch) -> list[Batch]:
