@@ -76,6 +76,7 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
     if sum(map(len, held)) < 2:
         raise InputError("the validation set holds one picture; give two or more, for instance with data.val=DIR")
     report = Report(stage, ema, checkpoint, held, run_dir, start, machine.is_main_process)
+    report.begin(start, machine.num_processes)
     stream = training_batches(
         visits,
         start,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from asuka.batch import Batch, first
@@ -22,6 +23,11 @@ class Report:
         self.device = next(stage.parameters()).device
         self.written = Log(run_dir, start) if main else None
         self._forget()
+
+    def begin(self, step: int, processes: int) -> None:
+        """A line that says where and on what the run starts or goes on."""
+        if self.main:
+            self.written.write(step, processes=processes, device=str(self.device), threads=torch.get_num_threads())
 
     def step(self, step: int, losses: dict[str, Tensor], images: int, waited: float, seconds: float) -> None:
         """Take in one step: mean losses, images, seconds waited for data, seconds in all."""
