@@ -21,13 +21,13 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Forty noisy gradients in two folders, half of them with a caption."""
+    """Two hundred noisy gradients in two folders, half of them with a caption."""
     folder, rng = tmp_path / "photos", np.random.default_rng(0)
     rows = ["path,caption"]
-    for number in range(40):
+    for number in range(200):
         name = f"{'ab'[number % 2]}/{number:03d}.png"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        ramp = np.linspace(0, 200, 240)[None, :, None] + rng.normal(0, 20, (180, 240, 3))
+        ramp = np.linspace(0, 200, 120)[None, :, None] + rng.normal(0, 20, (90, 120, 3))
         Image.fromarray(ramp.clip(0, 255).astype(np.uint8)).save(folder / name)
         rows.append(f"{name},{'a ramp to the right' if number % 2 else ''}")
     (folder / "captions.csv").write_text("\n".join(rows))
@@ -41,13 +41,13 @@ def test_a_pack_holds_the_same_pictures_smaller(photos: Path, tmp_path: Path) ->
     for split in ("train", "val"):
         names = [[Path(name).stem for name in getattr(data, split).names] for data in (before, after)]
         assert names[0] == names[1] and names[0]
-    assert after.train.captions().count("a ramp to the right") + after.val.captions().count("a ramp to the right") == 20
+    assert after.train.captions().count("a ramp to the right") + after.val.captions().count("a ramp to the right") == 100
     with zipfile.ZipFile(file) as archive:
         assert Image.open(archive.open("a/000.jpg")).size == (85, 64)
 
 
 def test_a_pack_that_cannot_be_small_enough_is_refused(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="40 pictures do not fit into 0.001 MB"):
+    with pytest.raises(InputError, match="200 pictures do not fit into 0.001 MB"):
         pack(photos, tmp_path / "photos.zip", limit=0.001)
     assert not list(tmp_path.glob("photos.*"))
 
