@@ -51,7 +51,7 @@ BUDGETS = {
         "base": "loop.steps=2800 loop.batch=64 loop.lr=1.5e-3 loop.distinct=16384",
         "mae-patches": "loop.steps=800 loop.batch=64 loop.lr=1.5e-3",
         "mae": "loop.steps=1300 loop.batch=64 loop.lr=1e-3",
-        "align": "loop.steps=800 loop.batch=32 loop.lr=1e-3 loop.distinct=8192",
+        "align": "loop.steps=600 loop.batch=32 loop.lr=1e-3 loop.distinct=8192",
     },
     "gpu": {
         "vae": "loop.steps=5000 loop.batch=128 loop.lr=2e-3",
