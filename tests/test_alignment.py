@@ -67,10 +67,10 @@ def test_start_near(batched: bool) -> None:
     model = Alignment(32, 128)
     model.start_near(context[None] if batched else context)
     output = model(TOKENS).flatten(0, 1)
-    spread = (0.1 * context.std(dim=0, correction=0)).clamp(min=0.02)
+    spread = 0.5 * context.std(correction=0)
     # The LayerNorm's input has about unit spread: the output lies within a few of `spread` around the mean.
     assert ((output - context.mean(dim=0)).abs() < 6 * spread).all()
-    assert (output.std(dim=0) > 0.01 * spread).all()
+    assert output.std(dim=0).mean() > 0.1 * spread
     one = Alignment(32, 128)
     one.start_near(context[:1])
     assert one(TOKENS).isfinite().all()
