@@ -51,14 +51,14 @@ BUDGETS = {
         "base": "loop.steps=2800 loop.batch=64 loop.lr=1.5e-3 loop.distinct=16384",
         "mae-patches": "loop.steps=800 loop.batch=64 loop.lr=1.5e-3",
         "mae": "loop.steps=1300 loop.batch=64 loop.lr=1e-3",
-        "align": "loop.steps=600 loop.batch=32 loop.lr=1e-3 loop.distinct=8192",
+        "align": "loop.steps=400 loop.batch=32 loop.lr=3e-3 loop.distinct=4096",
     },
     "gpu": {
         "vae": "loop.steps=5000 loop.batch=128 loop.lr=2e-3",
         "base": "loop.steps=6500 loop.batch=256 loop.lr=2e-3 loop.distinct=262144",
         "mae-patches": "loop.steps=1500 loop.batch=256 loop.lr=2e-3",
         "mae": "loop.steps=2500 loop.batch=256 loop.lr=1.5e-3",
-        "align": "loop.steps=1500 loop.batch=128 loop.lr=1e-3 loop.distinct=131072",
+        "align": "loop.steps=1500 loop.batch=128 loop.lr=3e-3 loop.distinct=131072",
     },
     "toy": {leg.name: "loop.steps=2 loop.batch=4 loop.validations=8 loop.previews=2" for leg in LEGS},
 }
