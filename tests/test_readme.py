@@ -1,0 +1,33 @@
+"""The README's commands are read by the code as they stand there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from asuka.config import check
+from conftest import composed
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def commands() -> list[tuple[str, ...]]:
+    """(root, argument, …) of every `python -m asuka.ROOT …` in a shell block."""
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    found = []
+    for line in "\n".join(blocks).splitlines():
+        words = shlex.split(line, comments=True)
+        if "-m" in words and words[words.index("-m") + 1].startswith("asuka."):
+            start = words.index("-m") + 1
+            found.append((words[start].removeprefix("asuka."), *words[start + 1 :]))
+    return found
+
+
+def test_there_are_commands() -> None:
+    assert ("train", "stage=align") in commands() and len(commands()) >= 6
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_a_command_composes_and_checks(command: tuple[str, ...]) -> None:
+    check(composed(*command))
