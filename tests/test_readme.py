@@ -5,9 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+from conftest import composed
 
 from asuka.config import check
-from conftest import composed
 
 README = Path(__file__).parents[1] / "README.md"
 
