@@ -89,12 +89,16 @@ def install(shipped: Path) -> None:
 
 
 def ship(weights: Path, target: Path) -> None:
-    """A copy of a weights folder with every tensor as fp16."""
+    """A copy of a weights folder with every tensor as fp16, and no word of where it lay."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(weights, target)
     for file in target.rglob("*.safetensors"):
         tensors = {name: _half(value) for name, value in load_file(file).items()}
         save_file(tensors, file, metadata={"format": "pt"})
+    for file in target.rglob("config.json"):
+        config = json.loads(file.read_text())
+        config.pop("_name_or_path", None)
+        file.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def _half(value: torch.Tensor) -> torch.Tensor:
