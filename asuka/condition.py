@@ -15,7 +15,7 @@ from mae import MaskedAutoencoder
 class Condition(nn.Module):
     """(base, batch) -> context."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # nn.Module's own would take any argument
         super().__init__()
 
     def fits(self, base: LatentDiffusion) -> None:

@@ -1,6 +1,5 @@
 """Configuration: typed roots, a check of every argument before anything is built, and the memory of a run."""
 
-import difflib
 import importlib
 import inspect
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from asuka.errors import InputError
+from asuka.errors import InputError, nearest
 from asuka.registry import require
 from asuka.training.checkpoint import write_file
 from asuka.training.loop import LoopConfig
@@ -82,7 +81,7 @@ def build(node: DictConfig) -> Any:
         cause = error.__cause__
         if isinstance(cause, ValueError | OSError):
             raise InputError(" ".join(str(cause).split())) from error
-        raise cause from None
+        raise cause or error from None
 
 
 def guard(run_dir: Path, config: DictConfig) -> None:
@@ -114,8 +113,7 @@ def _problems(node: Any, place: str) -> list[str]:
         module, _, name = node["_target_"].rpartition(".")
         knobs = inspect.signature(getattr(importlib.import_module(module), name)).parameters
         for key in sorted(node.keys() - {"_target_", *knobs}):
-            near = difflib.get_close_matches(key, list(knobs), n=1)
-            remedy = f"did you mean {near[0]}?" if near else f"it has {', '.join(knobs)}"
+            remedy = nearest(key, list(knobs), f"it has {', '.join(knobs)}")
             found.append(f"{place}{key}: {node['_target_']} has no such argument; {remedy}")
         for key in sorted(node.keys() & set(knobs)):
             wanted, value = NUMBERS.get(knobs[key].annotation), node[key]

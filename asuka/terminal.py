@@ -1,6 +1,5 @@
 """The border between a command and the person who typed it."""
 
-import difflib
 import os
 import re
 import sys
@@ -12,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from asuka.errors import InputError
+from asuka.errors import InputError, nearest
 from asuka.training.loop import LoopConfig
 
 KINDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
@@ -61,7 +60,8 @@ def _sentence(error: Exception) -> str:
     if found := re.search(r"Could not find '(.+)/(.+)'", text):
         group, choice = found.groups()
         options = re.findall(r"^\t(\w+)$", text, flags=re.MULTILINE)
-        return f"{group}={choice}: there is no such {group}; {_remedy(choice, options)}"
+        remedy = nearest(choice, options, f"choose one of {', '.join(options)}")
+        return f"{group}={choice}: there is no such {group}; {remedy}"
     if found := re.search(r"full_key: (.+)", text):
         key = found.group(1)
         if wrong := re.search(r"Value '(.*)' of type '.*' could not be converted to (\w+)", text):
@@ -70,16 +70,11 @@ def _sentence(error: Exception) -> str:
         if re.search(r"Key '.*' (?:is )?not in", text):
             if key in ("data.root", "data.val"):
                 return f"{key}: data=synthetic, the default, reads no folder; give data=folder data.root=DIR"
-            near = difflib.get_close_matches(key, [word for word in ARGUMENTS if ("." in word) == ("." in key)], n=1)
-            remedy = f"did you mean {near[0]}?" if near else "the same command with --cfg job shows all arguments"
+            alike = [word for word in ARGUMENTS if ("." in word) == ("." in key)]
+            remedy = nearest(key, alike, "the same command with --cfg job shows all arguments")
             return f"{key}: there is no such argument; {remedy}"
     if found := re.search(r"Missing mandatory value: (\w+)", text):
         return f"{found.group(1)} is not set; give {found.group(1)}=…"
     if found := re.search(r"Error parsing override '(.*)'", text):
         return f"{found.group(1)}: cannot be read; arguments look like key=value"
     return " ".join(text.split())
-
-
-def _remedy(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}"
