@@ -1,1 +1,8 @@
-"""The decoder that harmonises while decoding; its place in the layout, empty until the decoder stage lands."""
+"""The decoder that harmonises while decoding, a package of its own (it imports nothing of its peers).
+
+`ConditionalDecoder` is the network; `ConditionalDecoder.like(vae)` begins one from a VAE.
+"""
+
+from decoder.model import ConditionalDecoder
+
+__all__ = ["ConditionalDecoder"]

@@ -35,7 +35,7 @@ OWNERS = {
     "cv2": ("asuka.data", "scripts"),
     "timm": ("mae",),
     "diffusers": (
-        *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae"),
+        *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
     ),
     "transformers": ("asuka.diffusion",),
