@@ -15,7 +15,7 @@ ROWS = (
     ("mae", "decoder", "asuka.errors"),
     ("asuka.image", "asuka.registry", "asuka.seeding"),
     ("asuka.batch",),
-    ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.window"),
+    ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.metrics", "asuka.window"),
     ("asuka.condition", "asuka.convert", "asuka.training"),
     ("asuka.methods",),
     ("asuka.stages",),
@@ -33,6 +33,9 @@ OWNERS = {
     "omegaconf": ("asuka.config", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
     "cv2": ("asuka.data", "scripts"),
+    "kornia": ("asuka.data", "asuka.metrics", "decoder"),
+    "matplotlib": ("scripts",),
+    "skimage": (),  # tests alone compare with it
     "timm": ("mae",),
     "diffusers": (
         *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae"),
