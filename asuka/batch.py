@@ -37,8 +37,8 @@ class Batch:
         """The same batch with a grey hole: all a method may see."""
         return replace(self, image=blind(self.image, self.mask))
 
-    def to(self, device: torch.device | str) -> "Batch":
-        return replace(self, image=self.image.to(device), mask=self.mask.to(device))
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "Batch":
+        return replace(self, image=self.image.to(device, dtype), mask=self.mask.to(device, dtype))
 
 
 def blind(image: Tensor, mask: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """Pictures at the border: files, uint8 and PIL outside; tensors in [-1, 1] inside."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -9,12 +11,19 @@ from torch import Tensor
 
 from asuka.errors import InputError
 
+Made = TypeVar("Made")
+
 
 def load(path: str | Path) -> Image.Image:
     """The picture of a file, upright (EXIF) and RGB. InputError where there is none or it cannot be read."""
+    return read(path, upright_rgb)
+
+
+def read(path: str | Path, make: Callable[[Image.Image], Made]) -> Made:
+    """What `make` makes of an opened file. InputError where there is none or it cannot be read."""
     try:
         with Image.open(path) as file:
-            return upright_rgb(file)
+            return make(file)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; give the path of a picture") from error
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:

@@ -2,7 +2,6 @@
 
 import resource
 import time
-from pathlib import Path
 
 import hydra
 import numpy as np
@@ -25,9 +24,9 @@ def inpaint(config: DictConfig) -> None:
     check_name(config.out)
     image, mask = load(config.image), load_mask(config.mask)
     device = _device(config.device)
-    pipeline = AsukaPipeline(build(config.method), device)
+    pipeline = AsukaPipeline.of(build(config.method)).to(device)
     start = time.perf_counter()
-    filled = pipeline(image, mask, Path(config.image).name, config.caption).images[0]
+    filled = pipeline(config.image, config.mask, config.caption).images[0]
     seconds = time.perf_counter() - start
     save(filled, config.out)
     bytes_changed = changed(image, mask, load(config.out))

@@ -13,12 +13,12 @@ ENTRIES = ("asuka.train", "asuka.inpaint", "scripts")
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
-    ("asuka.image", "asuka.registry", "asuka.seeding"),
-    ("asuka.batch",),
-    ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.metrics", "asuka.window"),
-    ("asuka.condition", "asuka.convert", "asuka.training"),
-    ("asuka.methods",),
-    ("asuka.stages",),
+    ("asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding"),
+    ("asuka.batch", "asuka.photo"),
+    ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
+    ("asuka.condition", "asuka.convert", "asuka.jobs", "asuka.training"),
+    ("asuka.fill", "asuka.methods"),
+    ("asuka.ranking", "asuka.stages"),
     ("asuka.config", "asuka.pipeline", "asuka.terminal"),
     ENTRIES,
 )
@@ -32,7 +32,7 @@ OWNERS = {
     "hydra": ("asuka.config", "asuka.terminal", *ENTRIES),
     "omegaconf": ("asuka.config", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
-    "cv2": ("asuka.data", "scripts"),
+    "cv2": ("asuka.data", "asuka.hole", "asuka.paste", "asuka.window", "scripts"),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
     "matplotlib": ("scripts",),

@@ -1,30 +1,46 @@
 """The method in one screen: a base, and what its cross-attention reads about the hole."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from asuka.batch import Batch
 from asuka.condition import Condition
-from asuka.diffusion.base import LatentDiffusion
-from asuka.diffusion.samplers import concat
+from asuka.diffusion.base import Context, LatentDiffusion
+from asuka.diffusion.samplers import Seen, concat, unseen
 from asuka.seeding import randn
 
 
 class DiffusionInpainter(nn.Module):
     """`sd` with the empty text, `asuka` with the MAE's prior."""
 
-    def __init__(self, base: LatentDiffusion, condition: Condition, steps: int, seed: int):
-        """`steps` of the sampler; noise of an image is a function of `seed` and its name."""
+    def __init__(self, base: LatentDiffusion, condition: Condition, steps: int, seed: int, prior_scale: float):
+        """`steps` of the sampler; noise of an image is a function of `seed` and its name.
+
+        prior_scale: the U-Net's prediction is null + w (prior - null); 1 is one pass with the condition, 0 one pass
+        with the empty text, anything else takes two passes.
+        """
         super().__init__()
         self.base, self.condition, self.steps, self.seed = base, condition, steps, seed
+        self.prior_scale = prior_scale
         condition.fits(base)
 
     @torch.no_grad()
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch, seen: Seen = unseen) -> Tensor:
         """A blind batch at the base's size -> whole pictures (B, 3, H, W) in [-1, 1]; known pixels may have moved."""
-        context = self.condition(self.base, batch)
-        latents = concat(self.base, batch, context, self.noise(batch), self.steps)
+        context = self.context(batch)
+        latents = concat(self.base, batch, context, self.noise(batch), self.steps, seen)
         return self.base.decode(latents).clamp(-1, 1)
+
+    def context(self, batch: Batch) -> Context:
+        """What cross-attention reads, weighed against the empty text."""
+        if self.prior_scale == 0:
+            return self.base.null_context(len(batch))
+        context = self.condition(self.base, batch)
+        if self.prior_scale == 1:
+            return context
+        return replace(context, null=self.base.null_context(len(batch)), scale=self.prior_scale)
 
     def noise(self, batch: Batch) -> Tensor:
         """Standard normal latents (B, C, h, w), each a function of seed and name."""

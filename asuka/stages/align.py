@@ -66,7 +66,9 @@ class AlignStage(Stage):
     def preview(self, batch: Batch) -> dict[str, Tensor]:
         blind = batch.blind()
         small, mask = scale(batch.image, batch.mask, self.prior.mae.config.image_size)
-        sd, asuka = (DiffusionInpainter(self.base, choice, 50, self.seed)(blind) for choice in (Empty(), self.prior))
+        sd, asuka = (
+            DiffusionInpainter(self.base, choice, 50, self.seed, 1.0)(blind) for choice in (Empty(), self.prior)
+        )
         return {
             "masked": blind.image,
             "mae": paste(small, mask, self.prior.mae(small, mask).clamp(-1, 1)),
