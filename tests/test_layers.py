@@ -16,7 +16,7 @@ ROWS = (
     ("asuka.image", "asuka.registry", "asuka.seeding"),
     ("asuka.batch",),
     ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.metrics", "asuka.window"),
-    ("asuka.condition", "asuka.convert", "asuka.training"),
+    ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.training"),
     ("asuka.methods",),
     ("asuka.stages",),
     ("asuka.config", "asuka.pipeline", "asuka.terminal"),
@@ -24,7 +24,15 @@ ROWS = (
 )
 ROW = {part: number for number, parts in enumerate(ROWS) for part in parts}
 # Who knows ASUKA's own parts: data, losses, loop and frozen model do not.
-KNOWING = ("asuka.condition", "asuka.convert", "asuka.methods", "asuka.stages", "asuka.pipeline", *ENTRIES)
+KNOWING = (
+    "asuka.condition",
+    "asuka.convert",
+    "asuka.decode",
+    "asuka.methods",
+    "asuka.stages",
+    "asuka.pipeline",
+    *ENTRIES,
+)
 # Who alone may import what.
 OWNERS = {
     "mae": ("mae", *KNOWING),
