@@ -34,6 +34,8 @@ def jobs_of(
     """One job for each image. InputError where counts differ or a mask does not fit; notes come as InputWarning."""
     photos = [photo(image) for image in listed(images)]
     count = len(photos)
+    if not count:
+        raise InputError("there is no picture; give one, or a list of some")
     called = [one.name for one in photos] if names is None else _each(names, count, "names")
     texts = _each(captions, count, "prompts")
     if masks is None and reader.hole != "alpha":

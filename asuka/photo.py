@@ -2,12 +2,13 @@
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
@@ -47,6 +48,7 @@ class Photo:
         return image
 
 
+Pictures = list[Image.Image] | list[np.ndarray] | list[Tensor] | np.ndarray | Tensor
 GREYS = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 Source = str | Path | Image.Image | np.ndarray | Tensor | Photo
 
@@ -56,6 +58,24 @@ def listed(sources: Source | Sequence[Source]) -> list[Source]:
     if isinstance(sources, list | tuple) or (isinstance(sources, np.ndarray | Tensor) and sources.ndim == 4):
         return list(sources)
     return [sources]
+
+
+def _arrays(images: list[Image.Image]) -> np.ndarray | list[np.ndarray]:
+    """(H, W, C) in [0, 1]."""
+    arrays = [np.asarray(image, dtype=np.float32) / 255 for image in images]
+    return np.stack(arrays) if len({array.shape for array in arrays}) == 1 else arrays
+
+
+def _tensors(images: list[Image.Image]) -> Tensor | list[Tensor]:
+    """(C, H, W) in [0, 1]."""
+    arrays = _arrays(images)
+    if isinstance(arrays, np.ndarray):
+        return torch.from_numpy(arrays).permute(0, 3, 1, 2)
+    return [torch.from_numpy(array).permute(2, 0, 1) for array in arrays]
+
+
+# output_type -> how pictures are handed back, one stack where all have one shape.
+FORMATS: dict[str, Callable[[list[Image.Image]], Pictures]] = {"pil": list, "np": _arrays, "pt": _tensors}
 
 
 @singledispatch

@@ -1,34 +1,37 @@
 """The front door: photos and masks of any size in, filled photos out."""
 
+import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DConditionModel
 from PIL import Image
 from torch import Tensor, nn
 
 from asuka.alignment import Alignment
+from asuka.assembly import assembled, folder_of
 from asuka.batch import Batch
-from asuka.condition import Condition, Empty, MaePrior, aligned
+from asuka.condition import Caption, Condition, Empty, MaePrior
+from asuka.decode import Conditional, Plain
 from asuka.diffusion.base import LatentDiffusion
-from asuka.diffusion.pretrained import pretrained
-from asuka.errors import InputError
+from asuka.errors import InputError, InputWarning
 from asuka.fill import Fill, Method, Record, fill
 from asuka.hole import MaskReader
 from asuka.jobs import Job, jobs_of, keyed
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.paste import PASTES, Paste, exact
-from asuka.photo import Source
+from asuka.photo import FORMATS, Pictures, Source
 from asuka.ranking import Candidate, ranked
 from asuka.window import unscale
+from decoder import ConditionalDecoder
 from mae import MaskedAutoencoder
 
 # (pipeline, number of the step, its time, {"latents": …}) -> a dict that may hold other latents; as in diffusers.
 Callback = Callable[["AsukaPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
-Pictures = list[Image.Image] | list[np.ndarray] | list[Tensor] | np.ndarray | Tensor
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ class AsukaPipeline(DiffusionPipeline):
     Saving, loading, `push_to_hub`, `to`, `enable_model_cpu_offload` and the progress bar are those of diffusers.
     """
 
-    model_cpu_offload_seq = "text_encoder->alignment->unet->vae"
+    model_cpu_offload_seq = "text_encoder->alignment->unet->vae->decoder"
     _exclude_from_cpu_offload = ["mae"]  # asked for its tokens, not called: the hooks of diffusers would not see it
-    _optional_components = ["mae", "alignment"]
+    _optional_components = ["mae", "alignment", "decoder"]
 
     def __init__(
         self,
@@ -59,11 +62,12 @@ class AsukaPipeline(DiffusionPipeline):
         scheduler: DDIMScheduler,
         mae: MaskedAutoencoder | None = None,
         alignment: Alignment | None = None,
+        decoder: ConditionalDecoder | None = None,
         fingerprints: dict[str, str] | None = None,
     ):
-        """The parts of a base, and of the prior where there is one.
+        """The parts of a base, of the prior and of the decoder, where there are such.
 
-        fingerprints: of base and mae as they were trained (asuka.registry), for what was trained with them.
+        fingerprints: what base, vae and mae were when others were trained with them (asuka.registry.fingerprint).
         """
         super().__init__()
         self.register_modules(
@@ -74,6 +78,7 @@ class AsukaPipeline(DiffusionPipeline):
             scheduler=scheduler,
             mae=mae,
             alignment=alignment,
+            decoder=decoder,
         )
         self.register_to_config(fingerprints=fingerprints or {})
         for part in self.components.values():
@@ -83,17 +88,31 @@ class AsukaPipeline(DiffusionPipeline):
         self.steps, self.seed, self.prior_scale = 50, 0, 1.0
 
     @classmethod
-    def from_pretrained(cls, weights: str = "tiny") -> "AsukaPipeline":
-        """ASUKA with the embedded weights (`tiny`) or those of a folder that holds base/, mae/ and align/."""
-        parts = {part: weights if weights == "tiny" else f"{weights}/{part}" for part in ("base", "mae", "align")}
-        condition = aligned(parts["align"], parts["mae"])
-        return cls.of(DiffusionInpainter(pretrained(parts["base"]), condition, 50, 0, 1.0))
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path = "tiny", **options: object) -> "AsukaPipeline":
+        """The embedded ASUKA (`tiny`), one from a folder, or one from a repository of the hub (`user/name`).
+
+        A folder is one that `save_pretrained` wrote, or one that holds base/, mae/, align/ and perhaps decoder/ as the
+        stages write them. options: those of diffusers; float32 unless `torch_dtype` (or `dtype`) says otherwise.
+        InputError where there is no such pipeline.
+        """
+        dtype = options.pop("torch_dtype", None) or options.pop("dtype", None) or torch.float32
+        folder = folder_of(str(pretrained_model_name_or_path), options)
+        index = folder / cls.config_name
+        if not index.exists():
+            pipeline = cls.of(assembled(folder))
+            return pipeline if dtype == torch.float32 else pipeline.to(dtype)
+        kind = json.loads(index.read_text()).get("_class_name")
+        if kind != cls.__name__:
+            raise InputError(f"{folder} holds a {kind} and no {cls.__name__}; give a folder that save_pretrained wrote")
+        return super().from_pretrained(folder, dtype=dtype, **options)
 
     @classmethod
     def of(cls, method: DiffusionInpainter) -> "AsukaPipeline":
         """The pipeline of a method that is built already; its knobs are the defaults of a call."""
-        base, parts = method.base, method.condition.parts()
-        marks = {"base": base.fingerprint, **({"mae": parts["mae"].fingerprint} if "mae" in parts else {})}
+        base, parts = method.base, {**method.condition.parts(), **method.decode.parts()}
+        marks = {"base": base.fingerprint, "vae": base.vae_fingerprint}
+        if "mae" in parts:
+            marks["mae"] = parts["mae"].fingerprint
         core = (base.vae, base.text_encoder, base.tokenizer, base.unet, base.scheduler)
         pipeline = cls(*core, **parts, fingerprints=marks)
         pipeline.condition = method.condition
@@ -142,6 +161,8 @@ class AsukaPipeline(DiffusionPipeline):
         _check(paste, output_type, callback_on_step_end_tensor_inputs, feather + 1, batch_size, num_candidates)
         jobs = jobs_of(image, mask_image, prompt, names, MaskReader(hole, dilate, fill_holes, resize_mask))
         method = self._method(num_inference_steps, seed, prior_scale)
+        if any(job.caption for job in jobs) and not isinstance(method.condition, Caption):
+            warnings.warn("the prompt is not read; only condition=caption reads one", InputWarning, stacklevel=2)
         draw = partial(self._draw, method, callback_on_step_end, tuple(callback_on_step_end_tensor_inputs))
         rounds = []
         for number in range(method.seed, method.seed + num_candidates):
@@ -179,13 +200,15 @@ class AsukaPipeline(DiffusionPipeline):
                 f"the scheduler is a {type(self.scheduler).__name__}, and only DDIM is drawn by; give DDIM"
             )
         base = LatentDiffusion(self.vae, self.unet, self.text_encoder, self.tokenizer, self.scheduler)
-        base.fingerprint = self.config.fingerprints.get("base", "")
+        marks = self.config.fingerprints
+        base.fingerprint, base.vae_fingerprint = marks.get("base", ""), marks.get("vae", "")
         steps = self.steps if steps is None else steps
         if not 1 <= steps <= self.scheduler.config.num_train_timesteps:
             raise InputError(f"num_inference_steps={steps}: give a number from 1 to those that were trained, 1000")
         return DiffusionInpainter(
             base,
             self.condition if self.mae is None else MaePrior(self.mae, self.alignment),
+            Plain() if self.decoder is None else Conditional(self.decoder),
             steps,
             self.seed if seed is None else seed,
             self.prior_scale if prior_scale is None else prior_scale,
@@ -221,21 +244,6 @@ def _check(paste: str, output_type: str, inputs: Sequence[str], *counts: int) ->
     if paste not in PASTES or output_type not in FORMATS or set(inputs) - {"latents"} or min(counts) < 1:
         raise InputError(
             f"paste={paste}, output_type={output_type}, callback_on_step_end_tensor_inputs={list(inputs)}: paste is "
-            f"one of {', '.join(PASTES)}, output_type of {', '.join(FORMATS)}, the inputs are latents or none; batch_size "
-            "and num_candidates are at least 1, and feather at least 0"
+            f"one of {', '.join(PASTES)}, output_type of {', '.join(FORMATS)}, the inputs are latents or none; "
+            "batch_size and num_candidates are at least 1, and feather at least 0"
         )
-
-
-def _arrays(images: list[Image.Image]) -> np.ndarray | list[np.ndarray]:
-    arrays = [np.asarray(image, dtype=np.float32) / 255 for image in images]
-    return np.stack(arrays) if len({array.shape for array in arrays}) == 1 else arrays
-
-
-def _tensors(images: list[Image.Image]) -> Tensor | list[Tensor]:
-    arrays = _arrays(images)
-    if isinstance(arrays, np.ndarray):
-        return torch.from_numpy(arrays).permute(0, 3, 1, 2)
-    return [torch.from_numpy(array).permute(2, 0, 1) for array in arrays]
-
-
-FORMATS: dict[str, Callable[[list[Image.Image]], Pictures]] = {"pil": list, "np": _arrays, "pt": _tensors}

