@@ -65,14 +65,23 @@ def check_name(path: str | Path) -> None:
         raise InputError(f"{path}: '{suffix}' is no picture format; end the name in .png")
 
 
-def save(image: Image.Image, path: str | Path) -> None:
-    """Write a picture so that the name appears only when the file is whole; the suffix chooses the format."""
+def save(image: Image.Image, path: str | Path, quality: int = 95) -> None:
+    """Write a picture so that the name appears only when the file is whole; the suffix chooses the format.
+
+    Colour profile and EXIF in `image.info` go along. `quality` is JPEG's; WebP is written without loss. InputError
+    where it cannot be written.
+    """
     path = Path(path)
     check_name(path)
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    options = {"JPEG": {"quality": quality}, "WEBP": {"lossless": True}}.get(kind, {})
+    if kind == "JPEG" and image.mode == "RGBA":
+        raise InputError(f"{path}: a JPEG has no transparency, and the picture has; end the name in .png")
+    carried = {word: image.info[word] for word in ("icc_profile", "exif") if word in image.info}
     half = path.with_name(f".{path.name}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(half)
+        image.save(half, **options, **carried)
         half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)

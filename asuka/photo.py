@@ -50,6 +50,8 @@ class Photo:
 
 Pictures = list[Image.Image] | list[np.ndarray] | list[Tensor] | np.ndarray | Tensor
 GREYS = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+# Tags of EXIF and TIFF that a new file has of its own: sizes, strips, compression, orientation, profile.
+LAYOUT = {*range(254, 264), 266, *range(273, 275), *range(277, 282), 284, *range(317, 348), 34675}
 Source = str | Path | Image.Image | np.ndarray | Tensor | Photo
 
 
@@ -106,18 +108,21 @@ def _of_pil(image: Image.Image) -> Photo:
     if getattr(image, "n_frames", 1) > 1:
         notes.append("only its first frame is read")
     file, grey = getattr(image, "filename", ""), image.mode in GREYS
+    alpha, icc, exif = None, image.info.get("icc_profile"), _exif(image)
     image = ImageOps.exif_transpose(image)
-    alpha = np.array(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
-    icc, exif = image.info.get("icc_profile"), image.getexif()
-    if icc and (grey or image.mode not in ("RGB", "RGBA", "P", "PA")):
+    if icc and image.mode not in ("RGB", "RGBA", "P", "PA"):
         image, icc, note = _to_srgb(image, icc)
         notes.append(note)
+    if image.has_transparency_data:
+        layers = image.convert("RGBA")
+        # What is transparent keeps its colours: nothing is laid behind it.
+        image, alpha = layers.convert("RGB"), np.array(layers.getchannel("A"))
     return Photo(
         pixels=np.array(upright_rgb(image)),
         alpha=alpha,
         grey=grey,
         icc=icc,
-        exif=exif.tobytes() if exif else None,
+        exif=exif,
         stem=Path(file).stem if isinstance(file, str) and file else None,
         notes=tuple(notes),
     )
@@ -157,6 +162,15 @@ def _levels(array: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     if not (low >= 0 and high <= 1):  # not a number is neither
         raise InputError(f"a picture of floats reaches from {low:g} to {high:g}; give floats in [0, 1], or uint8")
     return np.rint(array * 255).astype(np.uint8), ()
+
+
+def _exif(image: Image.Image) -> bytes | None:
+    """What EXIF says about the picture and not about the layout of its file; thumbnails stay behind too."""
+    exif = Image.Exif()
+    exif.load(image.getexif().tobytes())
+    for tag in LAYOUT & set(exif):
+        del exif[tag]
+    return exif.tobytes() if exif else None
 
 
 def _to_srgb(image: Image.Image, icc: bytes) -> tuple[Image.Image, bytes | None, str]:

@@ -17,7 +17,7 @@ ROWS = (
     ("asuka.batch", "asuka.photo"),
     ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),
-    ("asuka.fill", "asuka.methods"),
+    ("asuka.fill", "asuka.folders", "asuka.methods"),
     ("asuka.assembly", "asuka.ranking", "asuka.stages"),
     ("asuka.config", "asuka.pipeline", "asuka.terminal"),
     ENTRIES,
