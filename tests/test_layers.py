@@ -33,6 +33,7 @@ OWNERS = {
     "omegaconf": ("asuka.config", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
     "cv2": ("asuka.data", "scripts"),
+    "filelock": ("asuka.data",),
     "timm": ("mae",),
     "diffusers": (
         *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae"),
