@@ -130,6 +130,8 @@ def test_widths_of_the_known_features() -> None:
         tiny = ConditionalDecoder(**PRESETS["asuka"] | {"block_out_channels": (24, 32, 48, 64), "norm_num_groups": 8})
         assert widths(tiny) == (24, 32, 48, 64, 64)
         assert sum(p.numel() for p in build("asuka").parameters()) == 60_332_675
+    with pytest.raises(ValueError, match="4 up_block_types for 2 block_out_channels"):
+        ConditionalDecoder(block_out_channels=(8, 8))
     with pytest.raises(ValueError, match="no size 'tini'.*choose one of asuka"):
         build("tini")
 
