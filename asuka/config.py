@@ -21,6 +21,7 @@ CONF = str(Path(__file__).parents[1] / "conf")
 # What the same run may be continued with; everything else makes it another run.
 FREE = {
     "run_dir",
+    "data.max_bad",
     "loop.workers",
     "loop.device",
     "loop.log_every",

@@ -195,9 +195,21 @@ def test_without_a_published_hash_the_first_fetch_decides(site: Site, monkeypatc
     assert path.read_bytes() == CONTENT
     path.unlink()
     site.files["/a"] = OTHER
-    with pytest.raises(InputError, match="its sha256 is"):
+    with pytest.raises(InputError, match="its sha256 is .*, as when it was first fetched: delete .*record.json"):
         fetch("toy")
     assert left(path) == ["record.json"]
+    (path.parent / "record.json").unlink()
+    assert fetch("toy").read_bytes() == OTHER
+
+
+def test_without_a_published_hash_two_mirrors_are_never_mixed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.files["/a"], site.stop = OTHER, BLOCK
+    server, whole = serve()
+    whole.files["/b"] = CONTENT
+    enter(monkeypatch, Url(f"{site.address}/a"), Url(f"{whole.address}/b"), hashed=False)
+    assert fetch("toy").read_bytes() == CONTENT
+    server.shutdown()
+    server.server_close()
 
 
 def test_several_files_make_a_folder(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

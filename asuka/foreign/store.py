@@ -108,12 +108,12 @@ def _fetch_file(name: str, folder: Path, file: File) -> None:
     # Network libraries take a second or two to import, and only a fetch needs them.
     mirrors = importlib.import_module("asuka.foreign.mirrors")
     part, (size, sha256) = folder / f"{file.path}.part", _wanted(folder, file)
-    if sha256 is None:
-        part.unlink(missing_ok=True)  # nothing could tell whether its end belongs to its beginning
     # What an earlier attempt left may be rotten: then the first mirror gets a second chance, from the beginning.
     again = file.mirrors[:1] if any(part.parent.glob("*.part")) else ()
     troubles: dict[str, str] = {}
     for mirror in (*again, *file.mirrors):
+        if sha256 is None:
+            part.unlink(missing_ok=True)  # nothing could tell whether its end belongs to its beginning
         try:
             mirrors.obtain(mirror, part)
         except mirrors.MirrorError as error:
@@ -125,7 +125,8 @@ def _fetch_file(name: str, folder: Path, file: File) -> None:
             part.replace(folder / file.path)
             return
         part.unlink()
-        troubles[str(mirror)] = wrong
+        first = "" if file.sha256 else f", as when it was first fetched: delete {folder / RECORD} to take this one"
+        troubles[str(mirror)] = wrong + first
     listed = "; ".join(f"{mirror}: {trouble}" for mirror, trouble in troubles.items())
     raise InputError(
         f"{name}: no mirror gave {file.path} ({listed}); run {COMMAND} {name} again or copy it to {folder}"
