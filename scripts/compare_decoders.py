@@ -114,7 +114,7 @@ def table(lines: list[Line], words: list[str]) -> str:
     names = list(dict.fromkeys(line["row"] for line in lines))
     count = len({line["name"] for line in lines})
     parts = [
-        f"{count} pictures with a hole each; {', '.join(words)}. Means with 95 % intervals over pictures; {UNITS}."
+        f"{count} pictures with a hole each; {', '.join(words)}. Means with 95 % intervals over pictures. {UNITS}."
     ]
     for kind, title in TITLES.items():
         measures = [*RAW, *PASTED[kind], "lpips"]
