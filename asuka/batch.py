@@ -8,6 +8,13 @@ import torch
 from torch import Tensor
 
 
+class Unread(NamedTuple):
+    """A picture that cannot be read."""
+
+    path: str
+    reason: str
+
+
 class Item(NamedTuple):
     """One picture with its hole, as a loader's worker hands it over."""
 
@@ -17,6 +24,7 @@ class Item(NamedTuple):
     caption: str
     visit: int  # number of this training visit: time step, noise and coins are functions of it
     view: int | None  # number of the crop and hole where they come again, else None
+    passed: tuple[Unread, ...] = ()  # whose turn it was before this picture's
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,7 @@ class Batch:
     caption: tuple[str, ...]
     visit: tuple[int, ...] = ()  # empty outside training and validation
     view: tuple[int, ...] = ()  # empty where crops and holes never come again
+    seconds: float = 0.0  # that a loader's worker took to make it
 
     def __len__(self) -> int:
         return len(self.name)

@@ -21,6 +21,7 @@ CONF = str(Path(__file__).parents[1] / "conf")
 # What the same run may be continued with; everything else makes it another run.
 FREE = {
     "run_dir",
+    "data.max_bad",
     "loop.workers",
     "loop.device",
     "loop.log_every",
@@ -93,6 +94,15 @@ def build(node: DictConfig) -> Any:
         if isinstance(cause, ValueError | OSError):
             raise InputError(" ".join(str(cause).split())) from error
         raise cause or error from None
+
+
+def option(group: str, name: str) -> Any:
+    """The object of conf/GROUP/NAME.yaml as it stands there. InputError where there is no such file."""
+    choices = sorted(file.stem for file in Path(CONF, group).glob("*.yaml"))
+    if name not in choices:
+        remedy = nearest(name, choices, f"choose one of {', '.join(choices)}")
+        raise InputError(f"{group}={name}: there is no such {group}; {remedy}")
+    return build(OmegaConf.load(Path(CONF, group, f"{name}.yaml")))
 
 
 def guard(run_dir: Path, config: DictConfig) -> None:

@@ -1,45 +1,93 @@
 """Pictures at the border: files, uint8 and PIL outside; tensors in [-1, 1] inside."""
 
+import io
+import struct
+import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from asuka.errors import InputError
 
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")  # others hold no photographs, or start programs
+MOST_BYTES = 2**30  # of a file: what the largest picture Pillow will open, 179 million pixels, has without compression
+# All that Pillow was seen to raise at damaged bytes; its own promise is OSError alone.
+BROKEN = (
+    *(OSError, SyntaxError, ValueError, TypeError, IndexError, AttributeError, RuntimeError, ZeroDivisionError),
+    *(struct.error, Image.DecompressionBombError),
+)
 Made = TypeVar("Made")
+REMEDY = "give a JPEG, PNG or WebP"
+
+
+class PictureError(InputError):
+    """The bytes of a file are no readable picture: a matter of these bytes alone, the same in every process."""
+
+    def __init__(self, path: str | Path, reason: str, remedy: str):
+        super().__init__(f"{path}: cannot be read as a picture ({reason}); {remedy}")
+        self.path, self.reason = str(path), reason
 
 
 def load(path: str | Path) -> Image.Image:
-    """The picture of a file, upright (EXIF) and RGB. InputError where there is none or it cannot be read."""
-    return read(path, upright_rgb)
-
-
-def read(path: str | Path, make: Callable[[Image.Image], Made]) -> Made:
-    """What `make` makes of an opened file. InputError where there is none or it cannot be read."""
-    try:
-        with Image.open(path) as file:
-            return make(file)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; give the path of a picture") from error
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be read as a picture ({error}); give a JPEG, PNG or WebP") from error
-
-
-def upright_rgb(file: Image.Image) -> Image.Image:
-    """An opened picture as 8-bit RGB, turned as its EXIF says; 16-bit grey keeps its upper eight bits."""
-    if file.mode.startswith("I;16"):
-        file = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
-    return ImageOps.exif_transpose(file).convert("RGB")
+    """The picture of a file, as `upright_rgb` turns it out. InputError where there is none or it cannot be read."""
+    return decode(contents(path), path, REMEDY, upright_rgb)
 
 
 def load_mask(path: str | Path) -> Image.Image:
-    """The mask of a file, upright and 8-bit grey; white = hole."""
-    return load(path).convert("L")
+    """The mask of a file, as `upright_mask` turns it out. InputError where there is none or it cannot be read."""
+    return decode(contents(path), path, REMEDY, upright_mask)
+
+
+def contents(path: str | Path) -> bytes:
+    """The bytes of a file. InputError where they cannot be had, PictureError where no picture has so many."""
+    try:
+        size = Path(path).stat().st_size
+        if size > MOST_BYTES:
+            raise PictureError(path, f"it has {size >> 20} MiB", REMEDY)
+        return Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; give the path of a picture") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as a picture ({error}); {REMEDY}") from error
+
+
+def decode(data: bytes, path: str | Path, remedy: str, upright: Callable[[Image.Image], Made]) -> Made:
+    """The picture that the bytes of a file hold, turned out by `upright`; the first one where it moves.
+
+    PictureError, one sentence with `path`, the reason and `remedy`, where they hold none.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="PIL")  # what matters is an error, and said once
+            return upright(Image.open(io.BytesIO(data), formats=_formats()))
+    except UnidentifiedImageError as error:
+        reason = f"its first bytes are none of {', '.join(_formats())}" if data else "it is empty"
+        raise PictureError(path, reason, remedy) from error
+    except BROKEN as error:
+        raise PictureError(path, " ".join(str(error).split()) or type(error).__name__, remedy) from error
+    except MemoryError as error:  # of this machine, not of these bytes
+        raise InputError(f"{path}: does not fit into memory; give a smaller picture") from error
+
+
+def upright_rgb(file: Image.Image) -> Image.Image:
+    """An opened picture as 8-bit RGB, turned as its EXIF says.
+
+    16-bit grey keeps its upper eight bits; what is transparent shows white behind it, as on a page. InputError where
+    the pixels are numbers without a known white (32 bits).
+    """
+    image = _upright(file, "white")
+    return image if image.mode == "RGB" else image.convert("RGB")  # a copy less of what may be large
+
+
+def upright_mask(file: Image.Image) -> Image.Image:
+    """An opened mask as 8-bit grey, turned as its EXIF says; white = hole, so what is transparent is known."""
+    return _upright(file, "black").convert("RGB").convert("L")
 
 
 def to_tensor(image: np.ndarray | Image.Image) -> Tensor:
@@ -102,3 +150,23 @@ def grid(columns: dict[str, Tensor]) -> Image.Image:
         for row, pixels in enumerate(stack):
             sheet.paste(Image.fromarray(pixels), (left, header + row * (height + gap)))
     return sheet
+
+
+def _upright(file: Image.Image, behind: str) -> Image.Image:
+    """The picture turned, its pixels of eight bits, the colour `behind` where it is transparent."""
+    image = ImageOps.exif_transpose(file)
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise InputError(f"its pixels are 32-bit numbers (mode {image.mode}) without a known white; give 8 or 16 bits")
+    if image.has_transparency_data:
+        backdrop = Image.new("RGBA", image.size, behind)
+        image = Image.alpha_composite(backdrop, image.convert("RGBA"))
+    return image
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of FORMATS that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from asuka.errors import InputError
-from asuka.image import read, upright_rgb
+from asuka.image import REMEDY, contents, decode, upright_rgb
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _of_photo(known: Photo) -> Photo:
 @photo.register(str)
 @photo.register(Path)
 def _of_file(path: str | Path) -> Photo:
-    return replace(read(path, photo), stem=Path(path).stem)
+    return replace(decode(contents(path), path, REMEDY, photo), stem=Path(path).stem)
 
 
 @photo.register
@@ -105,7 +105,7 @@ def _of_pil(image: Image.Image) -> Photo:
     # 16-bit colours come out of Pillow as 8-bit without a word; only the yet unread file tells.
     tiles = getattr(image, "tile", [])
     notes = ["its 16 bits per channel are reduced to 8"] if image.mode == "I;16" or ";16" in str(tiles) else []
-    if getattr(image, "n_frames", 1) > 1:
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # that is a JPEG of a camera with a preview
         notes.append("only its first frame is read")
     file, grey = getattr(image, "filename", ""), image.mode in GREYS
     alpha, icc, exif = None, image.info.get("icc_profile"), _exif(image)

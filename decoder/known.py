@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ROWS = 16_384  # places that a layer is fitted to, and what is added to the diagonal, as a share of its mean
-RIDGE = 1e-3
+ROWS = 16_384  # places that a layer is fitted to, at most
+RIDGE = 1e-3  # added to the diagonal, as a share of its mean
 
 
 class KnownEncoder(nn.Module):

@@ -10,11 +10,14 @@ from PIL import Image
 
 from asuka.batch import Batch
 from asuka.data.folder import Files, Folder, Photos
+from asuka.data.ledger import Ledger
 from asuka.data.masks import Strokes
 from asuka.data.mixed import Mixed
 from asuka.data.stream import Fixed, Visits, fixed_batches, training_batches
 from asuka.errors import InputError
 from asuka.image import to_tensor
+
+EMPTY = Ledger(Path("unreadable.jsonl"), print)  # nothing here goes into it
 
 
 def picture(seed: int, height: int = 24, width: int = 32) -> Image.Image:
@@ -72,15 +75,15 @@ def test_captions_come_from_the_table_or_the_text_beside(tmp_path: Path) -> None
     files = Files(tmp_path)
     names = ["part0/000.png", "part1/001.png", "part2/002.png", "part0/003.png"]
     wanted = ["a red house, and a tree", "from the table", "a café", ""]
-    assert Photos(files, names, 16, 0.7).captions() == wanted
-    assert Photos(files, names, 16, 0.7).summary() == f"4 pictures and 3 captions in {tmp_path}"
+    assert Photos(files, names, 16, 0.7, 0).captions() == wanted
+    assert Photos(files, names, 16, 0.7, 0).summary() == f"4 pictures and 3 captions in {tmp_path}"
 
 
 def test_a_mirrored_picture_has_a_mirrored_caption(tmp_path: Path) -> None:
     picture(0, 32, 32).save(tmp_path / "a.png")
     (tmp_path / "a.txt").write_text("a cat left of a copyright sign, its right leg bright")
     mirrored = "a cat right of a copyright sign, its left leg bright"
-    photos = Photos(Files(tmp_path), ["a.png"], 32, 1.0)
+    photos = Photos(Files(tmp_path), ["a.png"], 32, 1.0, 0)
     upright = photos.centre(0).image
     seen = [photos.crop(0, np.random.default_rng(seed)) for seed in range(60)]
     turned = [crop for crop in seen if crop.caption == mirrored]
@@ -94,7 +97,7 @@ def test_crops_are_squares_within_the_picture(tmp_path: Path) -> None:
     rows, columns = np.mgrid[:60, :100]
     ramp = np.stack([columns, rows, 0 * rows], -1).astype(np.uint8)
     Image.fromarray(ramp).save(tmp_path / "a.png")
-    photos = Photos(Files(tmp_path), ["a.png"], 20, 0.5)
+    photos = Photos(Files(tmp_path), ["a.png"], 20, 0.5, 0)
     sides = []
     for seed in range(80):
         image = photos.crop(0, np.random.default_rng(seed)).image.astype(int)
@@ -146,7 +149,7 @@ def test_what_is_no_set_of_photographs_is_named(photos: Path, tmp_path: Path) ->
         (tmp_path / "empty", 0.02, "empty: no JPEG, PNG or WebP below it; give a folder"),
         (tmp_path / "a.txt", 0.02, "a.txt: neither a folder nor a zip file; give a folder"),
         (one, 0.0, "no picture for the validation set among 1; give more pictures, or name"),
-        (one, 1.0, "data.dev=1.0, data.size=128: zoom must lie above 0"),
+        (one, 1.0, "data.dev=1.0, data.size=128, data.max_bad=0.01: zoom must lie above 0"),
     ):
         with pytest.raises(InputError, match=message):
             Folder(root, dev=dev)
@@ -158,7 +161,7 @@ def test_a_wrong_table_and_a_broken_picture_are_named(tmp_path: Path) -> None:
     folder_of(tmp_path, 1)
     (tmp_path / "bad.png").write_bytes((tmp_path / "part0" / "000.png").read_bytes()[:60])
     with pytest.raises(InputError, match="bad.png: cannot be read .*; mend or remove this file"):
-        Photos(Files(tmp_path), ["bad.png"], 16, 0.7).centre(0)
+        Photos(Files(tmp_path), ["bad.png"], 16, 0.7, 0).centre(0)
     (tmp_path / "captions.csv").write_text("file,text\npart0/000.png,a house\n")
     with pytest.raises(InputError, match="captions.csv: its header is file,text; it must be path,caption"):
         Files(tmp_path)
@@ -226,11 +229,11 @@ def test_distinct_views_come_again_under_new_visits(pictures: Photos) -> None:
 
 def test_parts_pieces_and_workers_change_nothing(pictures: Photos) -> None:
     visits = Visits(pictures, Strokes(), 5)
-    whole = list(training_batches(visits, 2, 5, 8, parts=1, part=0, pieces=1, workers=0))
+    whole = list(training_batches(visits, 2, 5, 8, parts=1, part=0, pieces=1, workers=0, ledger=EMPTY))
     assert [batch.visit for (batch,) in whole] == [tuple(range(8 * step, 8 * step + 8)) for step in (2, 3, 4)]
-    (worked,) = next(training_batches(visits, 2, 5, 8, parts=1, part=0, pieces=1, workers=1))
+    (worked,) = next(training_batches(visits, 2, 5, 8, parts=1, part=0, pieces=1, workers=1, ledger=EMPTY))
     assert same(worked, whole[0][0])
-    shares = [list(training_batches(visits, 2, 5, 8, 2, part, pieces=2, workers=0)) for part in (0, 1)]
+    shares = [list(training_batches(visits, 2, 5, 8, 2, part, pieces=2, workers=0, ledger=EMPTY)) for part in (0, 1)]
     for (batch,), *parts in zip(whole, *shares, strict=True):
         pieces = [piece for part in parts for piece in part]
         assert [len(piece) for piece in pieces] == [2, 2, 2, 2]
@@ -240,11 +243,11 @@ def test_parts_pieces_and_workers_change_nothing(pictures: Photos) -> None:
 
 
 def test_validation_batches_are_fixed_and_central(pictures: Photos) -> None:
-    batches, again = (fixed_batches(Fixed(pictures, Strokes(), 5), 10, 4, 0) for _ in range(2))
+    batches, again = (fixed_batches(Fixed(pictures, Strokes(), 5), 10, 4, 0, EMPTY) for _ in range(2))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert all(same(one, other) for one, other in zip(batches, again, strict=True))
     for batch in batches:
         for row in batch.image:
             assert any(torch.equal(row, to_tensor(pictures.centre(place).image)) for place in range(len(pictures)))
         assert (batch.mask.mean((1, 2, 3)) > 0.04).all()
-    assert len(fixed_batches(Fixed(pictures, Strokes(), 5), 10_000, 200, 0)[0]) == len(pictures)
+    assert len(fixed_batches(Fixed(pictures, Strokes(), 5), 10_000, 200, 0, EMPTY)[0]) == len(pictures)

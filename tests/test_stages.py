@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 import asuka.data.stream
 from asuka.batch import Batch
 from asuka.config import CONF, build
+from asuka.data.ledger import Ledger
 from asuka.data.stream import Fixed, fixed_batches
 from asuka.errors import InputError
 from asuka.stages.base import _others
@@ -97,7 +98,8 @@ def stage_and_batch(name: str, toy: Path, tmp_path: Path) -> tuple[torch.nn.Modu
     torch.manual_seed(0)
     stage = build(config.stage)
     data = build(config.data)
-    return stage, fixed_batches(Fixed(data.val, build(config.masks), 0), 4, 4, 0)[0]
+    ledger = Ledger(tmp_path / "unreadable.jsonl", print)
+    return stage, fixed_batches(Fixed(data.val, build(config.masks), 0), 4, 4, 0, ledger)[0]
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -3,9 +3,12 @@
 import csv
 import hashlib
 import io
+import lzma
+import math
 import os
 import re
 import zipfile
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,9 +17,12 @@ from PIL import Image
 
 from asuka.data.picture import Picture
 from asuka.errors import InputError
-from asuka.image import upright_rgb
+from asuka.image import MOST_BYTES, PictureError, contents, decode, upright_rgb
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+REMEDY = "mend or remove this file"
+# All that zipfile was seen to raise at damaged bytes.
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError)
 
 
 class Folder:
@@ -24,26 +30,35 @@ class Folder:
 
     Captions come from `captions.csv` (path,caption) at the root, or from a .txt beside a picture. A share `dev` of
     the pictures, chosen by a hash of their path, is never trained on; it is the validation set unless `val` names
-    another folder. Crops are square, scaled to `size`; smaller pictures are scaled up.
+    another folder. Crops are square, scaled to `size`; smaller pictures are scaled up. Pictures that cannot be read
+    are left out, and stop a training that meets more of them than the share `max_bad` of all pictures.
     """
 
-    def __init__(self, root: str | None, val: str | None = None, size: int = 128, dev: float = 0.02, zoom: float = 0.7):
+    def __init__(
+        self,
+        root: str | None,
+        val: str | None = None,
+        size: int = 128,
+        dev: float = 0.02,
+        zoom: float = 0.7,
+        max_bad: float = 0.01,
+    ):
         """Crops have `zoom`..1 of the short side. InputError where `root` holds no picture."""
         if root is None:
             raise InputError("data.root is not set; give a folder of photographs: data=folder data.root=DIR")
-        if not (0 < zoom <= 1 and 0 <= dev < 1 and size >= 8):
+        if not (0 < zoom <= 1 and 0 <= dev < 1 and size >= 8 and 0 <= max_bad < 1):
             raise InputError(
-                f"data.zoom={zoom}, data.dev={dev}, data.size={size}: zoom must lie above 0 and be at most 1, dev from "
-                "0 to below 1, size 8 or more"
+                f"data.zoom={zoom}, data.dev={dev}, data.size={size}, data.max_bad={max_bad}: zoom must lie above 0 "
+                "and be at most 1, dev and max_bad from 0 to below 1, size 8 or more"
             )
         files = Files(root)
+        other = files if val is None else Files(val)
         held = {name for name in files.pictures if _share(name) < dev}
-        self.train = Photos(files, [name for name in files.pictures if name not in held], size, zoom)
-        if val is None:
-            self.val = Photos(files, [name for name in files.pictures if name in held], size, zoom)
-        else:
-            other = Files(val)
-            self.val = Photos(other, other.pictures, size, zoom)
+        rest = [name for name in files.pictures if name not in held]
+        total = len(rest) + len(held if val is None else other.pictures)
+        allowed = math.floor(max_bad * total + 1e-9)  # 0.29 of 100 is 29, though the product lies below
+        self.train = Photos(files, rest, size, zoom, allowed)
+        self.val = Photos(other, sorted(held) if val is None else other.pictures, size, zoom, allowed)
         for split, photos in (("train", self.train), ("validation", self.val)):
             if not len(photos):
                 raise InputError(
@@ -56,10 +71,10 @@ class Folder:
 
 
 class Photos:
-    """Some pictures of a folder, seen as random or central squares."""
+    """Some pictures of a folder, seen as random or central squares; `allowed` of them may be unreadable."""
 
-    def __init__(self, files: "Files", names: list[str], size: int, zoom: float):
-        self.files, self.names, self.size, self.zoom = files, names, size, zoom
+    def __init__(self, files: "Files", names: list[str], size: int, zoom: float, allowed: int):
+        self.files, self.names, self.size, self.zoom, self.allowed = files, names, size, zoom, allowed
 
     def __len__(self) -> int:
         return len(self.names)
@@ -75,7 +90,7 @@ class Photos:
         """A random square of picture `index`; half of them mirrored, where left and right swap in the caption."""
         name = self.names[index]
         image = self.files.open(name)
-        side = int(round(min(image.size) * rng.uniform(self.zoom, 1)))
+        side = max(int(round(min(image.size) * rng.uniform(self.zoom, 1))), 1)
         left, top = (int(rng.integers(0, length - side + 1)) for length in image.size)
         square, caption = self._square(image, left, top, side), self.files.caption(name)
         if rng.random() < 0.5:
@@ -113,12 +128,8 @@ class Files:
         self._captions = self._read_captions() if "captions.csv" in names else {}
 
     def open(self, name: str) -> Image.Image:
-        """Picture `name`, upright and RGB."""
-        try:
-            with Image.open(io.BytesIO(self._read(name))) as image:
-                return upright_rgb(image)
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise InputError(f"{self.root / name}: cannot be read ({error}); mend or remove this file") from error
+        """Picture `name`, upright and RGB. PictureError where its bytes are none."""
+        return decode(self._read(name), self.root / name, REMEDY, upright_rgb)
 
     def caption(self, name: str) -> str:
         """The caption of picture `name`; empty where there is none."""
@@ -134,7 +145,18 @@ class Files:
         return [path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file()]
 
     def _read(self, name: str) -> bytes:
-        return self._zip.read(name) if self.zipped else (self.root / name).read_bytes()
+        return self._unpacked(name) if self.zipped else contents(self.root / name)
+
+    def _unpacked(self, name: str) -> bytes:
+        try:
+            size = self._zip.getinfo(name).file_size
+            if size > MOST_BYTES:  # a few kilobytes may unpack to more than there is memory
+                raise PictureError(self.root / name, f"it has {size >> 20} MiB", REMEDY)
+            return self._zip.read(name)
+        except BROKEN_ZIP as error:
+            raise PictureError(self.root / name, str(error) or type(error).__name__, REMEDY) from error
+        except OSError as error:
+            raise InputError(f"{self.root}: cannot be read ({error}); copy or pack it again") from error
 
     def _read_captions(self) -> dict[str, str]:
         try:
@@ -154,7 +176,10 @@ class Files:
 @lru_cache(maxsize=8)
 def _open_zip(path: Path, process: int) -> zipfile.ZipFile:
     """One open file per process: forked loader workers that shared one would move each other's position."""
-    return zipfile.ZipFile(path)
+    try:
+        return zipfile.ZipFile(path)
+    except BROKEN_ZIP as error:
+        raise InputError(f"{path}: cannot be read as a zip file ({error}); copy or pack it again") from error
 
 
 def _is_picture(path: Path) -> bool:
@@ -165,7 +190,7 @@ def _is_picture(path: Path) -> bool:
 def _share(name: str) -> float:
     """A number in [0, 1) that depends on the path alone, and not on its suffix: a packed folder splits alike."""
     stem = Path(name).with_suffix(".jpg").as_posix()
-    return int.from_bytes(hashlib.blake2b(stem.encode(), digest_size=6).digest(), "big") / 2**48
+    return int.from_bytes(hashlib.blake2b(stem.encode("utf-8", "surrogatepass"), digest_size=6).digest(), "big") / 2**48
 
 
 def _mirror(caption: str) -> str:

@@ -12,11 +12,17 @@ class Mixed:
     """`data=mixed data.root=DIR data.share=0.4`: that share of each pass is drawn, the rest is DIR's."""
 
     def __init__(
-        self, root: str | None, val: str | None = None, size: int = 128, dev: float = 0.02, share: float = 0.4
+        self,
+        root: str | None,
+        val: str | None = None,
+        size: int = 128,
+        dev: float = 0.02,
+        share: float = 0.4,
+        max_bad: float = 0.01,
     ):
         if not 0 < share < 1:
             raise InputError(f"data.share={share}: must lie between 0 and 1; use data=folder or data=synthetic alone")
-        photos = Folder(root, val, size, dev)
+        photos = Folder(root, val, size, dev, max_bad=max_bad)
         drawn = round(len(photos.train) * share / (1 - share))
         drawn_val = round(len(photos.val) * share / (1 - share))
         scenes = Synthetic(size=size, count=100_000, val_count=max(drawn_val, 1))
@@ -36,6 +42,10 @@ class Chain:
 
     def __len__(self) -> int:
         return len(self.first) + self.extra
+
+    @property
+    def allowed(self) -> int:
+        return self.first.allowed
 
     def captions(self) -> list[str]:
         return self.first.captions() + self.second.captions()

@@ -1,5 +1,8 @@
 """How different two pictures look, measured between the features of a frozen network trained on ImageNet."""
 
+import importlib
+from functools import partial
+
 import timm
 import torch
 import torch.nn.functional as F
@@ -10,10 +13,11 @@ from asuka.errors import InputError, nearest
 
 
 def perceptual(net: str) -> nn.Module:
-    """The distance `net` (a key of NETS): frozen and always in evaluation mode, with its `name` for the log.
+    """The distance `net`: frozen and always in evaluation mode, with its `name` for the log.
 
-    Called with two batches (B, 3, H, W) in [-1, 1] it returns (B,), 0 for equal pictures; gradients reach the pictures
-    only. InputError for a name that is not in NETS.
+    `lite` needs no download and has no learnt weights on top; `alex` and `vgg` are LPIPS, fetched once. Called with two
+    batches (B, 3, H, W) in [-1, 1] it returns (B,), 0 for equal pictures; gradients reach the pictures only.
+    InputError for any other name, and for weights that cannot be had.
     """
     if net not in NETS:
         remedy = nearest(net, list(NETS), f"choose one of {', '.join(NETS)}")
@@ -68,4 +72,9 @@ def _distance(result: Tensor, truth: Tensor) -> Tensor:
     return difference.square().sum(1).mean((1, 2))
 
 
-NETS = {"lite": Lite}
+def _learned(net: str) -> nn.Module:
+    # The lpips package takes a second to import, and only who asks for it should wait.
+    return importlib.import_module("asuka.metrics.learned").Learned(net)
+
+
+NETS = {"lite": Lite, "alex": partial(_learned, "alex"), "vgg": partial(_learned, "vgg")}

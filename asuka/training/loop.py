@@ -1,9 +1,11 @@
 """The only training loop: it does not know what it trains."""
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from math import cos, pi
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from asuka.batch import Batch
+from asuka.data.ledger import Ledger
 from asuka.data.stream import Fixed, Visits, fixed_batches, training_batches
 from asuka.errors import InputError
 from asuka.training.checkpoint import Checkpoint
@@ -72,7 +75,8 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
     checkpoint = Checkpoint(run_dir / "checkpoint.pt", trained=stage.trained, ema=ema, optimizer=optimizer)
     start = min(checkpoint.load(), loop.steps)
     wrapped = machine.prepare(stage)
-    held = fixed_batches(fixed, loop.validations, loop.batch, loop.workers)
+    ledger = Ledger(run_dir / "unreadable.jsonl", partial(tqdm.write, file=sys.stderr))
+    held = fixed_batches(fixed, loop.validations, loop.batch, loop.workers, ledger)
     if sum(map(len, held)) < 2:
         raise InputError("the validation set holds one picture; give two or more, for instance with data.val=DIR")
     report = Report(stage, ema, checkpoint, held, run_dir, start, machine.is_main_process)
@@ -86,6 +90,7 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
         part=machine.process_index,
         pieces=loop.accumulate,
         workers=loop.workers,
+        ledger=ledger,
     )
     bar = tqdm(
         total=loop.steps,
@@ -105,7 +110,8 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
         losses = machine.reduce(_step(machine, wrapped, optimizer, parts, step, loop), reduction="mean")
         ema.update()
         bar.update()
-        report.step(step, losses, loop.batch, waited, time.perf_counter() - asked)
+        made = sum(batch.seconds for batch in parts) / max(loop.workers, 1)
+        report.step(step, losses, loop.batch, waited, time.perf_counter() - asked, made)
         last = step == loop.steps
         if last or step % loop.log_every == 0:
             bar.set_postfix_str(report.log(step, optimizer.param_groups[0]["lr"]))

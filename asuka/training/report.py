@@ -29,21 +29,28 @@ class Report:
         if self.main:
             self.written.write(step, processes=processes, device=str(self.device), threads=torch.get_num_threads())
 
-    def step(self, step: int, losses: dict[str, Tensor], images: int, waited: float, seconds: float) -> None:
-        """Take in one step: mean losses, images, seconds waited for data, seconds in all."""
+    def step(
+        self, step: int, losses: dict[str, Tensor], images: int, waited: float, seconds: float, made: float
+    ) -> None:
+        """Take in one step: mean losses, images, seconds waited for data, seconds in all, and the seconds in which
+        this process's loader workers, side by side, made its share of the images."""
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value)
         self.steps, self.images = self.steps + 1, self.images + images
-        self.waited, self.seconds = self.waited + waited, self.seconds + seconds
+        self.waited, self.seconds, self.made = self.waited + waited, self.seconds + seconds, self.made + made
 
     def log(self, step: int, lr: float) -> str:
-        """Write the means since the last call; a short line for the progress bar."""
+        """Write the means since the last call; a short line for the progress bar.
+
+        The loader's rate is what its workers would reach if none ever waited for a step to take its images.
+        """
         means = {name: value / self.steps for name, value in self.sums.items()}
-        rate, share = self.images / self.seconds, self.waited / self.seconds
+        rate, share, loader = self.images / self.seconds, self.waited / self.seconds, self.images / self.made
         if self.main:
-            self.written.write(step, **means, lr=lr, images_per_s=round(rate, 1), waiting=round(share, 3))
+            rates = {"images_per_s": round(rate, 1), "loader_images_per_s": round(loader, 1)}
+            self.written.write(step, **means, lr=lr, **rates, waiting=round(share, 3))
         self._forget()
-        return f"loss {means['loss']:.4f}, {rate:.0f} images/s, {share:.0%} waiting for data"
+        return f"loss {means['loss']:.4f}, {rate:.0f} images/s (loader: {loader:.0f}), {share:.0%} waiting for data"
 
     def save(self, step: int) -> None:
         """The averaged weights, then the checkpoint: killed between them, a run comes to this step again."""
@@ -72,4 +79,4 @@ class Report:
     def _forget(self) -> None:
         self.sums: dict[str, float] = {}
         self.steps = self.images = 0
-        self.waited = self.seconds = 0.0
+        self.waited = self.seconds = self.made = 0.0
