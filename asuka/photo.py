@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from asuka.errors import InputError
-from asuka.image import REMEDY, contents, decode, upright_rgb
+from asuka.image import BROKEN, REMEDY, contents, decode, upright_rgb
 
 
 @dataclass(frozen=True)
@@ -103,29 +103,36 @@ def _of_file(path: str | Path) -> Photo:
 @photo.register
 def _of_pil(image: Image.Image) -> Photo:
     # 16-bit colours come out of Pillow as 8-bit without a word; only the yet unread file tells.
-    tiles = getattr(image, "tile", [])
+    tiles, file = getattr(image, "tile", []), getattr(image, "filename", "")
     notes = ["its 16 bits per channel are reduced to 8"] if image.mode == "I;16" or ";16" in str(tiles) else []
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # that is a JPEG of a camera with a preview
         notes.append("only its first frame is read")
-    file, grey = getattr(image, "filename", ""), image.mode in GREYS
-    alpha, icc, exif = None, image.info.get("icc_profile"), _exif(image)
-    image = ImageOps.exif_transpose(image)
-    if icc and image.mode not in ("RGB", "RGBA", "P", "PA"):
-        image, icc, note = _to_srgb(image, icc)
-        notes.append(note)
-    if image.has_transparency_data:
-        layers = image.convert("RGBA")
+    try:
+        image.load()
+        return replace(_developed(image, notes), stem=Path(file).stem if isinstance(file, str) and file else None)
+    except InputError:
+        raise
+    except BROKEN as error:
+        raise InputError(f"a picture cannot be read ({error}); {REMEDY}") from error
+
+
+def _developed(image: Image.Image, notes: list[str]) -> Photo:
+    """A picture whose file is read, with what was noted so far."""
+    icc, grey = image.info.get("icc_profile"), image.mode in GREYS
+    try:
+        upright, exif = ImageOps.exif_transpose(image), _exif(image)
+    except BROKEN:
+        upright, exif, notes = image.copy(), None, [*notes, "its EXIF cannot be read and is left out"]
+    upright.info.pop("exif", None)  # nothing shall read it a second time
+    if icc and upright.mode not in ("RGB", "RGBA", "P", "PA"):
+        upright, icc, note = _to_srgb(upright, icc)
+        notes = [*notes, note]
+    alpha = None
+    if upright.has_transparency_data:
+        layers = upright.convert("RGBA")
         # What is transparent keeps its colours: nothing is laid behind it.
-        image, alpha = layers.convert("RGB"), np.array(layers.getchannel("A"))
-    return Photo(
-        pixels=np.array(upright_rgb(image)),
-        alpha=alpha,
-        grey=grey,
-        icc=icc,
-        exif=exif,
-        stem=Path(file).stem if isinstance(file, str) and file else None,
-        notes=tuple(notes),
-    )
+        upright, alpha = layers.convert("RGB"), np.array(layers.getchannel("A"))
+    return Photo(np.array(upright_rgb(upright)), alpha, grey, icc, exif, notes=tuple(notes))
 
 
 @photo.register
@@ -167,7 +174,7 @@ def _levels(array: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 def _exif(image: Image.Image) -> bytes | None:
     """What EXIF says about the picture and not about the layout of its file; thumbnails stay behind too."""
     exif = Image.Exif()
-    exif.load(image.getexif().tobytes())
+    exif.load(image.info.get("exif") or image.getexif().tobytes())
     for tag in LAYOUT & set(exif):
         del exif[tag]
     return exif.tobytes() if exif else None

@@ -115,6 +115,14 @@ def test_exif_goes_along_upright_and_without_the_thumbnail_of_what_was_filled() 
     assert b"THUMBNAIL" not in one.exif
 
 
+def test_a_picture_with_broken_exif_is_a_picture() -> None:
+    file = io.BytesIO()
+    Image.fromarray(noise(20, 30, 3)).save(file, "PNG", exif=b"Exif\0\0no directory")
+    one = photo(Image.open(file))
+    assert np.array_equal(one.pixels, noise(20, 30, 3))
+    assert one.exif is None and one.notes == ("its EXIF cannot be read and is left out",)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_sixteen_bits_keep_their_upper_eight_and_say_so(tmp_path: Path, channels: int) -> None:
     deep = np.random.default_rng(0).integers(0, 65536, (20, 30, channels)).astype(np.uint16)

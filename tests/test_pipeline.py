@@ -354,3 +354,13 @@ def test_what_a_picture_loses_is_said_with_its_name(pipeline: AsukaPipeline) -> 
         pipeline(deep, hole(90, 70, (3, 3, 9, 9)), names="a")
     with pytest.warns(InputWarning, match="the prompt is not read"):
         pipeline(photo(90, 70), hole(90, 70, (3, 3, 9, 9)), prompt="a cat")
+
+
+def test_offloading_changes_nothing(pipeline: AsukaPipeline, toy: Path) -> None:
+    made = AsukaPipeline.from_pretrained(toy)
+    made.set_progress_bar_config(disable=True)
+    made.enable_model_cpu_offload(device="cpu")  # the hooks are those of a GPU
+    image, mask = photo(200, 160), hole(200, 160, (60, 50, 110, 90))
+    for _ in range(2):
+        again = made(image, mask, num_inference_steps=2, prior_scale=0.5).images[0]
+        assert same(again, pipeline(image, mask, num_inference_steps=2, prior_scale=0.5).images[0])
