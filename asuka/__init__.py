@@ -2,7 +2,8 @@
 
 The map:  `asuka.train` trains one stage, `asuka.inpaint` fills one hole. `stages/` what is learned, `training/` the
 loop, `methods/` ways to fill a hole, `condition.py` what the hole should contain, `alignment.py` the module of the
-paper, `diffusion/` the frozen model, `data/` pictures and holes. The prior is the peer package `mae`.
+paper, `diffusion/` the frozen model, `data/` pictures and holes, `metrics/` how results are judged, `foreign/` weights
+from elsewhere (`python -m asuka.weights`). The prior is the peer package `mae`.
 """
 
 import importlib

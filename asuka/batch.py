@@ -46,6 +46,15 @@ class Batch:
         """The same batch with a grey hole: all a method may see."""
         return replace(self, image=blind(self.image, self.mask))
 
+    def take(self, rows: list[int]) -> "Batch":
+        """Some of the pictures."""
+        words = {name: tuple(getattr(self, name)[row] for row in rows) for name in ("name", "caption")}
+        numbers = {
+            name: tuple(kept[row] for row in rows if kept)
+            for name, kept in (("visit", self.visit), ("view", self.view))
+        }
+        return Batch(self.image[rows], self.mask[rows], **words, **numbers)
+
     def to(self, device: torch.device | str) -> "Batch":
         return replace(self, image=self.image.to(device), mask=self.mask.to(device))
 

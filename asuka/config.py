@@ -85,6 +85,15 @@ def build(node: DictConfig) -> Any:
         raise cause or error from None
 
 
+def option(group: str, name: str) -> Any:
+    """The object of conf/GROUP/NAME.yaml as it stands there. InputError where there is no such file."""
+    choices = sorted(file.stem for file in Path(CONF, group).glob("*.yaml"))
+    if name not in choices:
+        remedy = nearest(name, choices, f"choose one of {', '.join(choices)}")
+        raise InputError(f"{group}={name}: there is no such {group}; {remedy}")
+    return build(OmegaConf.load(Path(CONF, group, f"{name}.yaml")))
+
+
 def guard(run_dir: Path, config: DictConfig) -> None:
     """Remember a run's configuration; InputError with the differences where the folder holds another run's."""
     now = OmegaConf.to_container(config, resolve=True)

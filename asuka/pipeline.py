@@ -8,6 +8,7 @@ from PIL import Image
 
 from asuka.batch import Batch
 from asuka.condition import aligned
+from asuka.decode import Plain
 from asuka.diffusion.pretrained import pretrained
 from asuka.errors import InputError
 from asuka.image import paste, to_tensor, to_uint8, upright_rgb
@@ -33,7 +34,7 @@ class AsukaPipeline:
         """ASUKA with the embedded weights (`tiny`) or those of a folder that holds base/, mae/ and align/."""
         parts = {part: weights if weights == "tiny" else f"{weights}/{part}" for part in ("base", "mae", "align")}
         condition = aligned(parts["align"], parts["mae"])
-        return cls(DiffusionInpainter(pretrained(parts["base"]), condition, steps, seed))
+        return cls(DiffusionInpainter(pretrained(parts["base"]), condition, Plain(), steps, seed))
 
     def __call__(self, image: Image.Image, mask_image: Image.Image, name: str = "image", caption: str = "") -> Filled:
         """A photo and its mask (white = hole, threshold at half), of one size -> the photo, RGB, with its hole filled.

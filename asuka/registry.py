@@ -13,6 +13,7 @@ PARTS = {
     "base": ("StableDiffusionInpaintPipeline", "stage=base"),
     "mae": ("MaskedAutoencoder", "stage=mae"),
     "align": ("Alignment", "stage=align"),
+    "decoder": ("ConditionalDecoder", "stage=decoder"),
 }
 
 

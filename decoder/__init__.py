@@ -1,1 +1,10 @@
-"""The decoder that harmonises while decoding; its place in the layout, empty until the decoder stage lands."""
+"""The decoder that harmonises while decoding, a package of its own (it imports nothing of its peers).
+
+`ConditionalDecoder` is the network, `ConditionalDecoder.like(vae)` begins one from a VAE, and `ConditionalVae` puts
+one into a pipeline of diffusers.
+"""
+
+from decoder.model import ConditionalDecoder
+from decoder.vae import ConditionalVae
+
+__all__ = ["ConditionalDecoder", "ConditionalVae"]

@@ -15,6 +15,7 @@ from asuka.diffusion.base import LatentDiffusion
 from asuka.diffusion.tiny import build_scheduler, build_text_encoder, build_tokenizer, build_unet, build_vae
 from asuka.registry import fingerprint
 from asuka.stages.base import export_base
+from decoder import ConditionalDecoder
 from mae import MaskedAutoencoder
 
 register()
@@ -29,7 +30,7 @@ def composed(root: str, *overrides: str) -> DictConfig:
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with base/, mae/ and align/: untrained, with noise on every weight so that nothing is zero."""
+    """A folder with base/, mae/, align/ and decoder/: untrained, with noise on every weight so that nothing is zero."""
     folder = tmp_path_factory.mktemp("toy")
     torch.manual_seed(0)
     tokenizer = build_tokenizer(Synthetic(count=50).train.captions())
@@ -46,6 +47,9 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     alignment = Alignment(mae.token_dim, base.context_dim, trained_with=hashes)
     _shake(alignment)
     alignment.save_pretrained(folder / "align")
+    decoder = ConditionalDecoder.like(vae, trained_with={"vae": fingerprint(folder / "base/vae")})
+    _shake(decoder)
+    decoder.save_pretrained(folder / "decoder")
     return folder
 
 

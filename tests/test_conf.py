@@ -17,7 +17,8 @@ from asuka.training.loop import LoopConfig
 
 FOLDER = Path(CONF)
 ROOTS = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-OPTIONS = sorted(file for file in FOLDER.rglob("*.yaml") if file.parent != FOLDER)
+EXPERIMENTS = sorted((FOLDER / "experiment").glob("*.yaml"))
+OPTIONS = sorted(file for file in FOLDER.rglob("*.yaml") if file.parent not in (FOLDER, FOLDER / "experiment"))
 # Where the targets of a group live; a stage file lives in the module of its own name.
 HOMES = {
     "base": "asuka.diffusion",
@@ -25,6 +26,7 @@ HOMES = {
     "masks": "asuka.data.masks",
     "method": "asuka.methods",
     "method/condition": "asuka.condition",
+    "method/decode": "asuka.decode",
     "stage": "asuka.stages",
 }
 
@@ -61,7 +63,8 @@ def test_there_is_something_to_test() -> None:
 @by_option
 def test_an_option_is_short_flat_and_at_home(file: Path) -> None:
     group, node = group_of(file), node_of(file)
-    assert len(file.read_text().splitlines()) <= 16
+    assert len(node) <= 16  # the target and 15 knobs
+    assert len(file.read_text().splitlines()) <= 20
     assert not [key for key, value in node.items() if isinstance(value, dict)]
     home = f"{HOMES[group]}.{file.stem}" if group == "stage" else HOMES[group]
     assert node["_target_"].startswith(f"{home}.")
@@ -89,6 +92,18 @@ def test_an_option_refers_to_words_of_the_root_and_to_each_once(file: Path) -> N
     words = re.findall(r"\$\{(.*?)\}", file.read_text())
     assert set(words) <= {"base", "data", "seed"}
     assert len(words) == len(set(words))  # ${base} twice would be two models in memory
+
+
+@pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
+def test_an_experiment_overrides_and_nothing_else(file: Path) -> None:
+    shown = yaml.safe_load(file.read_text())
+    assert file.read_text().startswith("# @package _global_\n")
+    assert "_target_" not in file.read_text()
+    config = composed("train", f"experiment={file.stem}", f"run_dir={shown['run_dir']}")
+    check(config)
+    values = OmegaConf.to_container(config, resolve=True)
+    for place in ("stage", "loop"):
+        assert shown.get(place, {}).items() <= values[place].items()
 
 
 @pytest.mark.parametrize(("root", "choice"), cases())

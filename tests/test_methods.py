@@ -18,14 +18,23 @@ from asuka.errors import InputError
 from asuka.seeding import randn
 from asuka.stages.base import export_base
 
-METHODS = sorted(path.stem for path in Path(CONF, "method").glob("*.yaml"))
+DECODES = sorted(path.stem for path in Path(CONF, "method", "decode").glob("*.yaml"))
+METHODS = [
+    f"method={path.stem} method/decode={decode}"
+    for path in sorted(Path(CONF, "method").glob("*.yaml"))
+    for decode in DECODES
+]
 # What an option must be told to run on the toy parts.
-GIVEN = {"asuka": ["method.condition.weights={toy}/align", "method.condition.mae={toy}/mae"]}
+GIVEN = {
+    "method=asuka": ["method.condition.weights={toy}/align", "method.condition.mae={toy}/mae"],
+    "method/decode=conditional": ["method.decode.weights={toy}/decoder"],
+}
 
 
-def method(name: str, toy: Path) -> nn.Module:
-    given = [argument.format(toy=toy) for argument in GIVEN.get(name, [])]
-    return build(composed("inpaint", f"method={name}", f"base.weights={toy}/base", "method.steps=3", *given).method)
+def method(words: str, toy: Path) -> nn.Module:
+    """A method at toy size, by the words of a command line."""
+    given = [argument.format(toy=toy) for word in words.split() for argument in GIVEN.get(word, [])]
+    return build(composed("inpaint", *words.split(), f"base.weights={toy}/base", "method.steps=3", *given).method)
 
 
 @pytest.fixture
@@ -110,6 +119,17 @@ def test_text_reaches_the_picture(toy: Path, batch: Batch) -> None:
     contexts = [condition(base, batch).sequence for condition in (Empty(), Caption())]
     assert not torch.equal(contexts[0][0], contexts[1][0])
     assert torch.allclose(contexts[0][1], contexts[1][1], atol=1e-6)  # its caption is empty
+
+
+def test_a_decoder_of_another_autoencoder_is_refused(toy: Path, tmp_path: Path) -> None:
+    other = tmp_path / "base"
+    base = pretrained(str(toy / "base"))
+    with torch.no_grad():
+        next(base.vae.encoder.parameters()).add_(1)
+    export_base(base, other)
+    words = [f"base.weights={other}", "method/decode=conditional", f"method.decode.weights={toy}/decoder"]
+    with pytest.raises(InputError, match="decoder was trained with vae weights .* train decoder again"):
+        build(composed("inpaint", "method=sd", *words).method)
 
 
 def test_parts_that_do_not_belong_together_are_refused(toy: Path, tmp_path: Path) -> None:

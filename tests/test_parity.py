@@ -1,5 +1,7 @@
 """The converted networks compute what the official release computes (see fixtures/README.md)."""
 
+import json
+
 import pytest
 import torch
 from parity_weights import FIXTURES, positions, released
@@ -8,6 +10,9 @@ from torch import Tensor
 
 from asuka.alignment import Alignment
 from asuka.convert import convert_alignment
+from decoder import ConditionalDecoder
+from decoder.convert import convert as convert_decoder
+from decoder.presets import build
 from mae import PlainAutoencoder
 from mae.convert import CLASSES, convert
 from mae.loss import IMAGENET_MEAN, IMAGENET_STD, drop_pixels, random_drop, reconstruction_loss
@@ -104,6 +109,25 @@ def test_alignment_clip() -> None:
     close(context.mean(dim=1), theirs["pooled"])
 
 
+@torch.no_grad()
+def test_decoder() -> None:
+    theirs = load_file(FIXTURES / "cond_decoder.safetensors")
+    config, state = convert_decoder(released("cond_decoder"))
+    model = ConditionalDecoder(**config)
+    model.load_state_dict(state)
+    latents, image, mask = theirs["z"], theirs["image"], theirs["mask"]
+    assert mask[0].unique().numel() == 2 and mask[1].unique().numel() > 100
+    # A soft mask, the same one hard, and latents scaled as the diffusion model has them.
+    result = model(
+        torch.stack([latents[1], latents[1], latents[0] / 0.3611 + 0.1159]),
+        torch.stack([image[1], image[1], image[0]]),
+        torch.stack([mask[1], (mask[1] >= 0.5).float(), mask[0]]),
+    )
+    close(cut(result[0]), theirs["decoder_out"][1])
+    close(cut(result[1]), theirs["decoder_out_binmask"][1])
+    close(cut(result[2]), theirs["my_decode_out"][0])
+
+
 def test_positions() -> None:
     for table in positions().values():
         assert (position_table(16, table.shape[-1]) - table).abs().max() < 1e-6
@@ -141,3 +165,39 @@ def test_alignment_keys_are_all_named() -> None:
         convert_alignment(weights)
     for name in ("layers.1.linear1.weight", "norm.bias", "6.weight"):
         assert name in str(error.value)
+
+
+def decoder_checkpoint() -> dict[str, Tensor]:
+    """The released file without its numbers: the decoder under its prefix, and what else the file holds."""
+    shapes = json.loads((FIXTURES / "keys_cond_decoder.json").read_text())
+    weights = {f"decoder.{key}": torch.empty(shape, device="meta") for key, shape in shapes.items()}
+    others = ("encoder.conv_in.weight", "loss.logvar", "discriminator.main.0.weight")
+    return weights | dict.fromkeys(others, torch.empty(1, device="meta"))
+
+
+def test_decoder_of_a_whole_checkpoint() -> None:
+    weights = decoder_checkpoint()
+    config, state = convert_decoder(weights)
+    alone = {key.removeprefix("decoder."): value for key, value in weights.items() if key.startswith("decoder.")}
+    again = convert_decoder(alone)
+    assert again[0] == config and list(again[1]) == list(state)
+    with torch.device("meta"):
+        model = build("asuka")
+    assert {key: value.shape for key, value in model.state_dict().items()} == {k: v.shape for k, v in state.items()}
+    assert {key: value for key, value in model.config.items() if key in config} == config
+
+
+def test_decoder_keys_are_all_named() -> None:
+    weights = decoder_checkpoint()
+    del (
+        weights["decoder.conv_in.bias"],
+        weights["decoder.encoder.layers.2.bias"],
+        weights["decoder.up.3.block.1.conv2.bias"],
+    )
+    strange = ("decoder.up.4.block.0.conv1.bias", "quant_conv.weight", "up.0.block.0.conv1.bias")
+    with pytest.raises(ValueError) as error:
+        convert_decoder(weights | dict.fromkeys(strange, torch.empty(1)))
+    missing = ("decoder.conv_in.bias", "known_encoder.layers.2.bias", "decoder.up_blocks.0.resnets.1.conv2.bias")
+    for name in (*strange, *missing):
+        assert name in str(error.value)
+    assert "deconv" not in str(error.value) and "loss" not in str(error.value)

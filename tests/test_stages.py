@@ -26,6 +26,7 @@ SMALL = {
     "base": ["stage.channels=[16,16,16]", "stage.vae={toy}/base/vae"],
     "mae": ["stage.init={toy}/mae"],
     "align": ["base.weights={toy}/base", "stage.mae={toy}/mae"],
+    "decoder": ["base.weights={toy}/base", "stage.align={toy}/align", "stage.mae={toy}/mae", "stage.crop=32"],
 }
 
 

@@ -28,6 +28,10 @@ class Latents:
     masked: Tensor  # (B, C, h, w) scaled latents of the picture with a grey hole
     cells: Tensor  # (B, 1, h, w) in {0, 1}; 1 where a cell holds any hole pixel
 
+    def take(self, rows: list[int]) -> "Latents":
+        """Those of some of the pictures."""
+        return Latents(self.truth[rows], self.masked[rows], self.cells[rows])
+
 
 class LatentDiffusion(nn.Module):
     """A Stable Diffusion inpainting model (9-channel U-Net) behind images in [-1, 1] and masks with 1 = hole."""
@@ -46,7 +50,7 @@ class LatentDiffusion(nn.Module):
         self.factor = 2 ** (len(vae.config.block_out_channels) - 1)
         self.size = unet.config.sample_size * self.factor
         self.context_dim = unet.config.cross_attention_dim
-        self.fingerprint = ""
+        self.fingerprint = self.vae_fingerprint = ""
 
     def encode(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in [-1, 1] -> scaled latents (B, C, H/f, W/f): the mean of the posterior, never a sample.
@@ -63,7 +67,11 @@ class LatentDiffusion(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents (B, C, h, w) -> (B, 3, h f, w f), about [-1, 1]."""
-        return self.vae.decode(latents / self.vae.config.scaling_factor).sample
+        return self.vae.decode(self.unscale(latents)).sample
+
+    def unscale(self, latents: Tensor) -> Tensor:
+        """Scaled latents as the autoencoder itself reads them."""
+        return latents / self.vae.config.scaling_factor
 
     def shrink(self, mask: Tensor) -> Tensor:
         """(B, 1, H, W) -> (B, 1, H/f, W/f): a cell is a hole when any of its pixels is, so thin holes survive."""

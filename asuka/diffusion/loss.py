@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from asuka.diffusion.base import Context, LatentDiffusion, Latents
-from asuka.seeding import rand, randn
+from asuka.diffusion.noising import noised
 
 STRATA = 8
 
@@ -19,19 +19,11 @@ def denoising_loss(
     keys: Sequence[Hashable],
     part: tuple[float, float] = (0, 1),
 ) -> Tensor:
-    """Mean squared error of the predicted noise, per image (B,), at a random time step (Ho et al. 2020, eq. 14).
-
-    Time step and noise of image i are functions of (seed, keys[i]), drawn on the CPU; steps are uniform over `part`
-    of the schedule.
-    """
-    # In full precision: under autocast the latents are bf16, and so would be the noise schedule.
-    truth = latents.truth.float()
-    place = part[0] + rand(seed, "step", keys) * (part[1] - part[0])
-    step = (place * base.scheduler.config.num_train_timesteps).long().to(truth.device)
-    noise = randn(seed, "noise", keys, tuple(truth.shape[1:])).to(truth.device)
-    noisy = base.scheduler.add_noise(truth, noise, step)
-    result = base.predict(noisy, step, latents.cells, latents.masked, context)
-    return (result.float() - noise.float()).square().flatten(1).mean(1)
+    """Mean squared error of the predicted noise, per image (B,), at a random time step (Ho et al. 2020, eq. 14); step
+    and noise as in `noised`."""
+    noisy = noised(base, latents.truth, seed, keys, part)
+    result = base.predict(noisy.latents, noisy.step, latents.cells, latents.masked, context)
+    return (result.float() - noisy.noise).square().flatten(1).mean(1)
 
 
 @torch.no_grad()

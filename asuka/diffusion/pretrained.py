@@ -31,5 +31,5 @@ def pretrained(weights: str) -> LatentDiffusion:
         scheduler=scheduler,
     )
     base.float().eval().requires_grad_(False)
-    base.fingerprint = fingerprint(folder)
+    base.fingerprint, base.vae_fingerprint = fingerprint(folder), fingerprint(folder / "vae")
     return base

@@ -1,30 +1,32 @@
-"""The method in one screen: a base, and what its cross-attention reads about the hole."""
+"""The method in one screen: a base, what its cross-attention reads about the hole, and how latents become pixels."""
 
 import torch
 from torch import Tensor, nn
 
 from asuka.batch import Batch
 from asuka.condition import Condition
+from asuka.decode import Decode
 from asuka.diffusion.base import LatentDiffusion
 from asuka.diffusion.samplers import concat
 from asuka.seeding import randn
 
 
 class DiffusionInpainter(nn.Module):
-    """`sd` with the empty text, `asuka` with the MAE's prior."""
+    """`sd` with the empty text and the plain decoder, `asuka` with the MAE's prior and the conditional one."""
 
-    def __init__(self, base: LatentDiffusion, condition: Condition, steps: int, seed: int):
+    def __init__(self, base: LatentDiffusion, condition: Condition, decode: Decode, steps: int, seed: int):
         """`steps` of the sampler; noise of an image is a function of `seed` and its name."""
         super().__init__()
-        self.base, self.condition, self.steps, self.seed = base, condition, steps, seed
+        self.base, self.condition, self.decode, self.steps, self.seed = base, condition, decode, steps, seed
         condition.fits(base)
+        decode.fits(base)
 
     @torch.no_grad()
     def forward(self, batch: Batch) -> Tensor:
         """A blind batch at the base's size -> whole pictures (B, 3, H, W) in [-1, 1]; known pixels may have moved."""
         context = self.condition(self.base, batch)
         latents = concat(self.base, batch, context, self.noise(batch), self.steps)
-        return self.base.decode(latents).clamp(-1, 1)
+        return self.decode(self.base, latents, batch).clamp(-1, 1)
 
     def noise(self, batch: Batch) -> Tensor:
         """Standard normal latents (B, C, h, w), each a function of seed and name."""

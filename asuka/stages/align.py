@@ -6,6 +6,7 @@ from torch import Tensor
 from asuka.alignment import Alignment
 from asuka.batch import Batch
 from asuka.condition import Empty, MaePrior, frozen_mae
+from asuka.decode import Plain
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.diffusion.cache import LatentCache
 from asuka.diffusion.loss import denoising_loss, fixed_loss
@@ -66,7 +67,9 @@ class AlignStage(Stage):
     def preview(self, batch: Batch) -> dict[str, Tensor]:
         blind = batch.blind()
         small, mask = scale(batch.image, batch.mask, self.prior.mae.config.image_size)
-        sd, asuka = (DiffusionInpainter(self.base, choice, 50, self.seed)(blind) for choice in (Empty(), self.prior))
+        sd, asuka = (
+            DiffusionInpainter(self.base, choice, Plain(), 50, self.seed)(blind) for choice in (Empty(), self.prior)
+        )
         return {
             "masked": blind.image,
             "mae": paste(small, mask, self.prior.mae(small, mask).clamp(-1, 1)),

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from asuka.batch import Batch
 from asuka.condition import Caption, Empty
+from asuka.decode import Plain
 from asuka.diffusion.base import LatentDiffusion, Latents
 from asuka.diffusion.cache import LatentCache
 from asuka.diffusion.loss import denoising_loss, fixed_loss
@@ -57,7 +58,7 @@ class BaseStage(Stage):
     def preview(self, batch: Batch) -> dict[str, Tensor]:
         blind = batch.blind()
         drawn = replace(blind, image=torch.zeros_like(blind.image), mask=torch.ones_like(blind.mask))
-        empty, own = (DiffusionInpainter(self.base, choice, 50, self.seed) for choice in (Empty(), Caption()))
+        empty, own = (DiffusionInpainter(self.base, choice, Plain(), 50, self.seed) for choice in (Empty(), Caption()))
         return {
             "masked": blind.image,
             "no text": paste(batch.image, batch.mask, empty(blind)),

@@ -1,0 +1,34 @@
+"""The hole and the known pixels of some masks: that they are there, and means over them."""
+
+import torch
+from torch import Tensor
+
+from asuka.errors import InputError
+
+
+def require_hole(mask: Tensor) -> None:
+    """InputError where a mask (B, 1, H, W) has no hole: what is measured there has no value."""
+    _require(mask.flatten(1).amax(1) > 0.5, "has no hole", "leave this picture out, or give it a hole")
+
+
+def require_known(mask: Tensor) -> None:
+    """InputError where a mask (B, 1, H, W) leaves no pixel known."""
+    _require(mask.flatten(1).amin(1) < 0.5, "leaves no pixel known", "leave this picture out, or make its hole smaller")
+
+
+def require_finite(image: Tensor) -> None:
+    """InputError where a picture (B, C, H, W) holds what is not a number, or infinite."""
+    good = image.isfinite().flatten(1).all(1)
+    _require(good, "holds values that are not finite", "look at what made this picture", thing="picture")
+
+
+def mean_over(values: Tensor, part: Tensor) -> Tensor:
+    """Mean of values (B, C, H, W) over the pixels where `part` (B, 1, H, W) is 1, none of them all 0: (B, C)."""
+    return (values * part).sum((2, 3)) / part.sum((2, 3))
+
+
+def _require(good: Tensor, fault: str, remedy: str, thing: str = "mask") -> None:
+    """InputError with the index of the first in the batch that is not `good` (B,)."""
+    if not good.all():
+        index = int(torch.nonzero(~good)[0])
+        raise InputError(f"{thing} {index} of a batch of {len(good)} {fault}; {remedy}")
