@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from asuka.errors import InputError
 
+Made = TypeVar("Made")
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")  # others hold no photographs, or start programs
 MOST_BYTES = 2**30  # of a file: what the largest picture Pillow will open, 179 million pixels, has without compression
 # All that Pillow was seen to raise at damaged bytes; its own promise is OSError alone.
@@ -34,12 +36,17 @@ class PictureError(InputError):
 
 def load(path: str | Path) -> Image.Image:
     """The picture of a file, as `upright_rgb` turns it out. InputError where there is none or it cannot be read."""
-    return decode(contents(path), path, REMEDY, upright_rgb)
+    return read(path, upright_rgb)
 
 
 def load_mask(path: str | Path) -> Image.Image:
     """The mask of a file, as `upright_mask` turns it out. InputError where there is none or it cannot be read."""
-    return decode(contents(path), path, REMEDY, upright_mask)
+    return read(path, upright_mask)
+
+
+def read(path: str | Path, make: Callable[[Image.Image], Made]) -> Made:
+    """What `make` makes of the opened picture of a file. InputError where there is none or it cannot be read."""
+    return decode(contents(path), path, REMEDY, make)
 
 
 def contents(path: str | Path) -> bytes:
@@ -55,15 +62,15 @@ def contents(path: str | Path) -> bytes:
         raise InputError(f"{path}: cannot be read as a picture ({error}); {REMEDY}") from error
 
 
-def decode(data: bytes, path: str | Path, remedy: str, upright: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """The picture that the bytes of a file hold, turned out by `upright`; the first one where it moves.
+def decode(data: bytes, path: str | Path, remedy: str, make: Callable[[Image.Image], Made]) -> Made:
+    """What `make` makes of the opened picture, the first one where it moves, that the bytes of a file hold.
 
     PictureError, one sentence with `path`, the reason and `remedy`, where they hold none.
     """
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="PIL")  # what matters is an error, and said once
-            return upright(Image.open(io.BytesIO(data), formats=_formats()))
+            return make(Image.open(io.BytesIO(data), formats=_formats()))
     except UnidentifiedImageError as error:
         reason = f"its first bytes are none of {', '.join(_formats())}" if data else "it is empty"
         raise PictureError(path, reason, remedy) from error
