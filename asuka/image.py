@@ -15,6 +15,7 @@ from torch import Tensor
 
 from asuka.errors import InputError
 
+Made = TypeVar("Made")
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")  # others hold no photographs, or start programs
 MOST_BYTES = 2**30  # of a file: what the largest picture Pillow will open, 179 million pixels, has without compression
 # All that Pillow was seen to raise at damaged bytes; its own promise is OSError alone.
@@ -22,7 +23,6 @@ BROKEN = (
     *(OSError, SyntaxError, ValueError, TypeError, IndexError, AttributeError, RuntimeError, ZeroDivisionError),
     *(struct.error, Image.DecompressionBombError),
 )
-Made = TypeVar("Made")
 REMEDY = "give a JPEG, PNG or WebP"
 
 
@@ -34,14 +34,9 @@ class PictureError(InputError):
         self.path, self.reason = str(path), reason
 
 
-def load(path: str | Path) -> Image.Image:
-    """The picture of a file, as `upright_rgb` turns it out. InputError where there is none or it cannot be read."""
-    return decode(contents(path), path, REMEDY, upright_rgb)
-
-
-def load_mask(path: str | Path) -> Image.Image:
-    """The mask of a file, as `upright_mask` turns it out. InputError where there is none or it cannot be read."""
-    return decode(contents(path), path, REMEDY, upright_mask)
+def read(path: str | Path, make: Callable[[Image.Image], Made]) -> Made:
+    """What `make` makes of the opened picture of a file. InputError where there is none or it cannot be read."""
+    return decode(contents(path), path, REMEDY, make)
 
 
 def contents(path: str | Path) -> bytes:
@@ -57,15 +52,15 @@ def contents(path: str | Path) -> bytes:
         raise InputError(f"{path}: cannot be read as a picture ({error}); {REMEDY}") from error
 
 
-def decode(data: bytes, path: str | Path, remedy: str, upright: Callable[[Image.Image], Made]) -> Made:
-    """The picture that the bytes of a file hold, turned out by `upright`; the first one where it moves.
+def decode(data: bytes, path: str | Path, remedy: str, make: Callable[[Image.Image], Made]) -> Made:
+    """What `make` makes of the opened picture, the first one where it moves, that the bytes of a file hold.
 
     PictureError, one sentence with `path`, the reason and `remedy`, where they hold none.
     """
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="PIL")  # what matters is an error, and said once
-            return upright(Image.open(io.BytesIO(data), formats=_formats()))
+            return make(Image.open(io.BytesIO(data), formats=_formats()))
     except UnidentifiedImageError as error:
         reason = f"its first bytes are none of {', '.join(_formats())}" if data else "it is empty"
         raise PictureError(path, reason, remedy) from error
@@ -81,13 +76,8 @@ def upright_rgb(file: Image.Image) -> Image.Image:
     16-bit grey keeps its upper eight bits; what is transparent shows white behind it, as on a page. InputError where
     the pixels are numbers without a known white (32 bits).
     """
-    image = _upright(file, "white")
+    image = _upright(file)
     return image if image.mode == "RGB" else image.convert("RGB")  # a copy less of what may be large
-
-
-def upright_mask(file: Image.Image) -> Image.Image:
-    """An opened mask as 8-bit grey, turned as its EXIF says; white = hole, so what is transparent is known."""
-    return _upright(file, "black").convert("RGB").convert("L")
 
 
 def to_tensor(image: np.ndarray | Image.Image) -> Tensor:
@@ -152,15 +142,15 @@ def grid(columns: dict[str, Tensor]) -> Image.Image:
     return sheet
 
 
-def _upright(file: Image.Image, behind: str) -> Image.Image:
-    """The picture turned, its pixels of eight bits, the colour `behind` where it is transparent."""
+def _upright(file: Image.Image) -> Image.Image:
+    """The picture turned, its pixels of eight bits, white where it is transparent."""
     image = ImageOps.exif_transpose(file)
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise InputError(f"its pixels are 32-bit numbers (mode {image.mode}) without a known white; give 8 or 16 bits")
     if image.has_transparency_data:
-        backdrop = Image.new("RGBA", image.size, behind)
+        backdrop = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(backdrop, image.convert("RGBA"))
     return image
 

@@ -89,6 +89,16 @@ def test_the_table_has_its_known_answer() -> None:
     assert cells[4][0] == "| full - plain"
 
 
+def test_a_pipeline_is_measured_before_and_after(
+    run: object, toy: Path, photos: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run("try_drop_in.py", photos, "--decoder", toy / "decoder", "--base", toy / "base", "--count", 2)
+    said = capsys.readouterr().out
+    assert "means over 2 pictures" in said and "nan" not in said
+    for what in ("known_shift", "seam_de"):
+        assert f"{what}/before" in said and f"than {what}/before" in said
+
+
 @pytest.mark.parametrize("script", ["draw_drift.py", "draw_spectrum.py"])
 def test_a_figure_is_drawn_the_same_every_time(
     run: object, toy: Path, tmp_path: Path, script: str, capsys: pytest.CaptureFixture

@@ -1,5 +1,7 @@
 """Pictures from folders and zip files, their mixture with drawn scenes, and who comes when."""
 
+import io
+import time
 import zipfile
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from asuka.data.ledger import Ledger
 from asuka.data.masks import Strokes
 from asuka.data.mixed import Mixed
 from asuka.data.stream import Fixed, Visits, fixed_batches, training_batches
+from asuka.data.synthetic import draw
 from asuka.errors import InputError
 from asuka.image import to_tensor
 
@@ -251,3 +254,24 @@ def test_validation_batches_are_fixed_and_central(pictures: Photos) -> None:
             assert any(torch.equal(row, to_tensor(pictures.centre(place).image)) for place in range(len(pictures)))
         assert (batch.mask.mean((1, 2, 3)) > 0.04).all()
     assert len(fixed_batches(Fixed(pictures, Strokes(), 5), 10_000, 200, 0, EMPTY)[0]) == len(pictures)
+
+
+@pytest.mark.slow
+def test_ten_thousand_photos_start_in_five_seconds(tmp_path: Path) -> None:
+    files = [io.BytesIO() for _ in range(50)]
+    for number, file in enumerate(files):
+        Image.fromarray(draw(number, 192).image).save(file, "JPEG", quality=90)
+    for number in range(10_000):
+        place = tmp_path / f"{number % 100:02d}"
+        place.mkdir(exist_ok=True)
+        (place / f"{number:05d}.jpg").write_bytes(files[number % 50].getvalue())
+        if number % 3 == 0:
+            (place / f"{number:05d}.txt").write_text("a house")
+    start = time.process_time(), time.perf_counter()
+    data = Folder(str(tmp_path))
+    said = data.summary()
+    next(training_batches(Visits(data.train, Strokes(), 0), 0, 10, 32, 1, 0, 1, workers=0, ledger=EMPTY))
+    spent = time.process_time() - start[0], time.perf_counter() - start[1]
+    print(f"\n{said}: {spent[1]:.1f} s, {spent[0]:.1f} s of them on the processor")
+    assert len(data.train) + len(data.val) == 10_000
+    assert spent[1] < 5

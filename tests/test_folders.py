@@ -39,7 +39,12 @@ def fill_folder(folder: Path, count: int) -> list[Path]:
 
 
 def words(toy: Path, folder: Path, *more: str) -> list[str]:
-    parts = (f"base.weights={toy}/base", f"method.condition.weights={toy}/align", f"method.condition.mae={toy}/mae")
+    parts = (
+        f"base.weights={toy}/base",
+        f"method.condition.weights={toy}/align",
+        f"method.condition.mae={toy}/mae",
+        f"method.decode.weights={toy}/decoder",
+    )
     places = (f"image={folder}/photos", f"mask={folder}/masks", f"out={folder}/out")
     return [*parts, *places, "method.steps=1", "device=cpu", *more]
 

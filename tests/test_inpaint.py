@@ -18,7 +18,12 @@ ORIENTATION, MAKER = 0x0112, 0x010F
 @pytest.fixture
 def command(toy: Path, tmp_path: Path):
     """`python -m asuka.inpaint image=… mask=… out=…` on toy parts, one step."""
-    parts = [f"base.weights={toy}/base", f"method.condition.weights={toy}/align", f"method.condition.mae={toy}/mae"]
+    parts = [
+        f"base.weights={toy}/base",
+        f"method.condition.weights={toy}/align",
+        f"method.condition.mae={toy}/mae",
+        f"method.decode.weights={toy}/decoder",
+    ]
 
     def call(image: str, out: str, *more: str) -> Image.Image:
         words = [f"image={tmp_path}/{image}", f"mask={tmp_path}/mask.png", f"out={tmp_path}/{out}"]

@@ -56,6 +56,7 @@ OWNERS = {
     "diffusers": (
         *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
+        "scripts.try_drop_in",
     ),
     "transformers": ("asuka.diffusion",),
 }

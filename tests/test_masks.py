@@ -1,5 +1,8 @@
 """Hole generators: what every one of them promises, for every option file in conf/masks."""
 
+import subprocess
+import sys
+import time
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -43,6 +46,44 @@ def test_masks_are_binary_and_in_bounds(file: Path, size: tuple[int, int]) -> No
         assert mask.min() == 0
         assert mask.max() == 1
         assert holes.lo <= mask.mean() <= holes.hi
+
+
+@pytest.mark.slow
+@by_file
+@pytest.mark.parametrize("size", [(128, 128), (512, 512), (96, 160)], ids=str)
+def test_two_thousand_masks_keep_every_promise(file: Path, size: tuple[int, int]) -> None:
+    holes, again = build(file), build(file)
+    for seed in range(2000):
+        mask = holes(np.random.default_rng(seed), *size)
+        assert (mask.dtype, mask.shape, mask.max()) == (np.uint8, size, 1)
+        assert 0 < np.count_nonzero(mask) < mask.size
+        assert holes.lo <= mask.mean() <= holes.hi
+        assert np.array_equal(mask, again(np.random.default_rng(seed), *size))
+
+
+@by_file
+def test_a_mask_takes_less_than_two_milliseconds(file: Path) -> None:
+    holes, rng, spent = build(file), np.random.default_rng(1), []
+    for _ in range(150):
+        start = time.process_time()
+        holes(rng, 512, 512)
+        spent.append(time.process_time() - start)
+    assert np.mean(spent) < 0.002
+
+
+def test_statistics_are_those_of_the_masks_and_come_with_published_ones() -> None:
+    script = [sys.executable, str(Path(__file__).parents[1] / "scripts" / "make_masks.py"), "strokes", "--count", "40"]
+    lines = subprocess.run([*script, "--size", "512"], check=True, capture_output=True, text=True).stdout.splitlines()
+    rng = np.random.default_rng(0)
+    shares = [Strokes()(rng, 512, 512).mean() for _ in range(40)]
+    wanted = (np.mean(shares), np.std(shares), *np.percentile(shares, [5, 25, 50, 75, 95]))
+    assert lines[0].split() == ["kind", "mean", "sd", "p5", "p25", "p50", "p75", "p95", "ms"]
+    assert lines[1].split()[:8] == ["strokes", *(f"{value:.4f}" for value in wanted)]
+    other = next(line for line in lines if line.startswith("Co-Mod-GAN "))
+    assert [other[16 + 8 * place : 24 + 8 * place].strip() for place in range(7)] == [
+        *("0.6437", "0.1785", "0.3047", "", "0.6687", "", "0.8902")
+    ]
+    assert "masks each by the authors' published code" in " ".join(lines)
 
 
 @by_file

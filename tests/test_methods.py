@@ -145,6 +145,7 @@ def test_parts_that_do_not_belong_together_are_refused(toy: Path, tmp_path: Path
         f"base.weights={other}",
         f"method.condition.weights={toy}/align",
         f"method.condition.mae={toy}/mae",
+        "method/decode=plain",
     )
     with pytest.raises(InputError, match="align was trained with base weights .* train align again"):
         build(config.method)

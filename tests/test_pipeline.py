@@ -77,7 +77,7 @@ def check(pipeline: AsukaPipeline, count: int, seed: int) -> None:
 
 
 def test_any_picture_keeps_its_size_and_its_known_pixels(pipeline: AsukaPipeline) -> None:
-    check(pipeline, 32, seed=1)
+    check(pipeline, 24, seed=1)
 
 
 @pytest.mark.slow

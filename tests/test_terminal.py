@@ -62,7 +62,7 @@ def sentence(text: str) -> str:
         ("sede=5", f"sede: {NO_SUCH}; did you mean seed?"),
         ("qqqq=5", f"qqqq: {NO_SUCH}; {HELP}"),
         ("stage=algin", "stage=algin: there is no such stage; did you mean align?"),
-        ("stage=zzz", "stage=zzz: there is no such stage; choose one of align, base, mae, vae"),
+        ("stage=zzz", "stage=zzz: there is no such stage; choose one of align, base, decoder, mae, vae"),
         ("masks=strokse", "masks=strokse: there is no such masks; did you mean strokes?"),
         ("loop.lr=fast", "loop.lr=fast: must be a number; give another value"),
         ("loop.steps=1.5", "loop.steps=1.5: must be a whole number; give another value"),

@@ -115,6 +115,7 @@ def _loaded(
                 ledger.take(unread, visits.pictures.allowed)
             yield items, seconds
     except InputError as error:
+        error.__traceback__ = None  # it holds on to the workers, and letting go of them late takes five seconds
         # A worker's complaint comes wrapped in its traceback; the sentence is what the user can mend.
         raise InputError(str(error).rpartition("InputError: ")[2].strip()) from None
 
