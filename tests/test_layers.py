@@ -19,6 +19,7 @@ ROWS = (
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),
     ("asuka.fill", "asuka.folders", "asuka.methods", "asuka.roundtrip"),
     ("asuka.assembly", "asuka.ranking", "asuka.stages"),
+    ("asuka.parts",),
     ("asuka.config", "asuka.pipeline", "asuka.terminal"),
     ("asuka.trial",),
     ENTRIES,
@@ -31,6 +32,7 @@ KNOWING = (
     "asuka.decode",
     "asuka.methods",
     "asuka.stages",
+    "asuka.parts",
     "asuka.pipeline",
     *ENTRIES,
 )
@@ -54,7 +56,7 @@ OWNERS = {
     "pypi_simple": ("asuka.foreign",),
     "requests": ("asuka.foreign",),
     "diffusers": (
-        *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae", "decoder"),
+        *("asuka.alignment", "asuka.diffusion", "asuka.parts", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
         "scripts.try_drop_in",
     ),

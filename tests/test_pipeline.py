@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 def pipeline(toy: Path) -> AsukaPipeline:
     made = AsukaPipeline.from_pretrained(toy)
     made.set_progress_bar_config(disable=True)
-    made.steps = 2
+    made.register_to_config(steps=2)
     return made
 
 
@@ -258,14 +258,14 @@ def test_saved_and_loaded_elsewhere_it_draws_the_same(pipeline: AsukaPipeline, t
     image, mask = photo(200, 160), hole(200, 160, (60, 50, 110, 90))
     image.save(tmp_path / "photo.png")
     mask.save(tmp_path / "mask.png")
-    pipeline.save_pretrained(tmp_path / "saved")
+    pipeline.save_pretrained(tmp_path / "saved")  # its two steps go along
     code = (
         "from asuka import AsukaPipeline\n"
         f"made = AsukaPipeline.from_pretrained('{tmp_path}/saved')\n"
-        f"made('{tmp_path}/photo.png', '{tmp_path}/mask.png', num_inference_steps=2).images[0].save('{tmp_path}/a.png')"
+        f"made('{tmp_path}/photo.png', '{tmp_path}/mask.png').images[0].save('{tmp_path}/a.png')"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, timeout=120)
-    expected = pipeline(tmp_path / "photo.png", tmp_path / "mask.png", num_inference_steps=2).images[0]
+    expected = pipeline(tmp_path / "photo.png", tmp_path / "mask.png").images[0]
     assert same(expected, Image.open(tmp_path / "a.png"))
     index = json.loads((tmp_path / "saved" / "model_index.json").read_text())
     assert index["mae"] == ["mae.model", "MaskedAutoencoder"] and index["decoder"][1] == "ConditionalDecoder"
@@ -291,6 +291,14 @@ def test_a_repository_of_the_hub_is_loaded_from_its_cache(pipeline: AsukaPipelin
     assert torch.equal(made.unet.conv_in.weight, pipeline.unet.conv_in.weight)
     with pytest.raises(InputError, match="someone/else: no such folder, and the hub gives no such repository"):
         AsukaPipeline.from_pretrained("someone/else", cache_dir=tmp_path, local_files_only=True)
+
+
+def test_a_pipeline_that_reads_captions_is_not_saved_as_another(toy: Path, tmp_path: Path) -> None:
+    words = ("method=sd", "method/condition=caption", f"base.weights={toy}/base")
+    made = AsukaPipeline.of(build(composed("inpaint", *words).method))
+    with pytest.raises(InputError, match="the condition is Caption, which has no weights to be saved"):
+        made.save_pretrained(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
 
 
 def test_what_is_no_pipeline_is_refused(toy: Path, tmp_path: Path) -> None:
