@@ -1,7 +1,5 @@
 """Configuration: typed roots, a check of every argument before anything is built, and the memory of a run."""
 
-import importlib
-import inspect
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,10 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from asuka.errors import InputError, nearest
 from asuka.registry import require
-from asuka.training.checkpoint import write_file
-from asuka.training.loop import LoopConfig
+from asuka.signature import misfit, parameters
+from asuka.training import knobs, world
+from asuka.training.disk import write_file
+from asuka.training.knobs import LoopConfig
 
 CONF = str(Path(__file__).parents[1] / "conf")
 # What the same run may be continued with; everything else makes it another run.
@@ -24,13 +24,12 @@ FREE = {
     "data.max_bad",
     "loop.workers",
     "loop.device",
+    "loop.tracker",
     "loop.log_every",
     "loop.save_every",
     "loop.preview_every",
     "loop.validate_every",
 }
-# Annotation -> what a value may be, and its name.
-NUMBERS = {int: (int, "a whole number"), float: ((int, float), "a number")}
 
 
 @dataclass
@@ -72,17 +71,26 @@ class InpaintConfig:
 
 
 def register() -> None:
-    """Make the typed roots known to Hydra."""
+    """Make the typed roots known to Hydra, and `${options:GROUP}`, the words of a group, to the page of --help."""
+    OmegaConf.register_new_resolver("options", options, replace=True)
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="inpaint_schema", node=InpaintConfig)
 
 
+def options(group: str) -> str:
+    """The options of a group, as a person would read them."""
+    return ", ".join(sorted(file.stem for file in Path(CONF, group).glob("*.yaml")))
+
+
 def check(config: DictConfig) -> None:
-    """InputError, all problems at once, where an object would be built with an argument that it does not have."""
+    """InputError, all problems at once, where an object would be built with an argument that it does not have or cannot
+    take, or where the loop's knobs do not go together. Nothing is built or imported for it."""
     problems = _problems(OmegaConf.to_container(config, resolve=False), "")
+    if "loop" in config:
+        problems += knobs.problems(OmegaConf.to_object(config.loop), world.size())
     if problems:
-        raise InputError("; ".join(problems))
+        raise InputError(*problems)
 
 
 def build(node: DictConfig) -> Any:
@@ -94,6 +102,19 @@ def build(node: DictConfig) -> Any:
         if isinstance(cause, ValueError | OSError):
             raise InputError(" ".join(str(cause).split())) from error
         raise cause or error from None
+
+
+def build_all(*nodes: DictConfig) -> list[Any]:
+    """The objects of several options, and the complaints of all of them together."""
+    built, problems = [], []
+    for node in nodes:
+        try:
+            built.append(build(node))
+        except InputError as error:
+            problems += error.args
+    if problems:
+        raise InputError(*problems)
+    return built
 
 
 def option(group: str, name: str) -> Any:
@@ -112,10 +133,11 @@ def guard(run_dir: Path, config: DictConfig) -> None:
     # Before the first checkpoint nothing is trained that another configuration could spoil.
     if file.exists() and (run_dir / "checkpoint.pt").exists():
         before = yaml.safe_load(file.read_text())
-        changes = _changes(_flat(before), _flat(now))
+        changes = _changes(flattened(before), flattened(now))
         if changes:
             raise InputError(f"{run_dir} holds another run; choose a new run_dir, or undo: {'; '.join(changes)}")
-    write_file(file, yaml.safe_dump(now, sort_keys=False))
+    if world.rank() == 0:
+        write_file(file, yaml.safe_dump(now, sort_keys=False))
 
 
 def guard_parts(run_dir: Path, reads: dict[str, str]) -> None:
@@ -123,7 +145,18 @@ def guard_parts(run_dir: Path, reads: dict[str, str]) -> None:
     file = run_dir / "reads.yaml"
     if file.exists() and (run_dir / "checkpoint.pt").exists():
         require(f"the run in {run_dir}", yaml.safe_load(file.read_text()), reads)
-    write_file(file, yaml.safe_dump(reads))
+    if world.rank() == 0:
+        write_file(file, yaml.safe_dump(reads))
+
+
+def flattened(node: Any, place: str = "") -> dict[str, Any]:
+    """A nested configuration as `group.key` -> value."""
+    if not isinstance(node, dict):
+        return {place: node}
+    flat = {}
+    for name, part in node.items():
+        flat |= flattened(part, f"{place}.{name}".lstrip("."))
+    return flat
 
 
 def _problems(node: Any, place: str) -> list[str]:
@@ -131,15 +164,13 @@ def _problems(node: Any, place: str) -> list[str]:
         return []
     found = []
     if "_target_" in node:
-        module, _, name = node["_target_"].rpartition(".")
-        knobs = inspect.signature(getattr(importlib.import_module(module), name)).parameters
-        for key in sorted(node.keys() - {"_target_", *knobs}):
-            remedy = nearest(key, list(knobs), f"it has {', '.join(knobs)}")
+        known = parameters(node["_target_"])
+        for key in sorted(node.keys() - {"_target_", *known}):
+            remedy = nearest(key, list(known), f"it has {', '.join(known)}")
             found.append(f"{place}{key}: {node['_target_']} has no such argument; {remedy}")
-        for key in sorted(node.keys() & set(knobs)):
-            wanted, value = NUMBERS.get(knobs[key].annotation), node[key]
-            if wanted and not isinstance(value, wanted[0]) and not str(value).startswith("${"):
-                found.append(f"{place}{key}={value}: must be {wanted[1]}; give another value")
+        for key in sorted(node.keys() & known.keys()):
+            if wanted := misfit(node[key], known[key]):
+                found.append(f"{place}{key}={node[key]}: must be {wanted}; give another value")
     for key, value in node.items():
         found += _problems(value, f"{place}{key}.")
     return found
@@ -153,12 +184,3 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         if old != new and not grows:
             changes.append(f"{key}: was {old}, is {new}")
     return changes
-
-
-def _flat(node: Any, place: str = "") -> dict[str, Any]:
-    if not isinstance(node, dict):
-        return {place: node}
-    flat = {}
-    for name, part in node.items():
-        flat |= _flat(part, f"{place}.{name}".lstrip("."))
-    return flat

@@ -1,10 +1,20 @@
-"""The one exception a user should ever meet: a sentence with the value, the place and the remedy."""
+"""What ends a command early: a mistake that a person can mend, or a signal; both are sentences on the terminal."""
 
 import difflib
 
 
 class InputError(ValueError):
-    """Something outside the program is wrong: an argument, a file, a full disk. Entry points print it and exit 1."""
+    """Something outside the program is wrong: an argument, a file, a full disk. Entry points print it and exit 1.
+
+    Each argument is a sentence with the value, the place and the remedy; several mistakes are told together.
+    """
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.args))
+
+
+class StoppedError(Exception):
+    """A run ended in good order because a signal asked for it."""
 
 
 class InputWarning(UserWarning):

@@ -1,102 +1,19 @@
 """`python -m asuka.inpaint image=photo.png mask=mask.png out=filled.png`: fill the hole of one photo, or of many."""
 
-import resource
-import time
-from dataclasses import replace
-from pathlib import Path
+import importlib
 
 import hydra
-import numpy as np
-import torch
 from omegaconf import DictConfig
-from PIL import Image
-from tqdm import tqdm
 
-from asuka.config import CONF, build, check, register
-from asuka.diffusion.quiet import quiet_libraries
-from asuka.errors import InputError
-from asuka.folders import Outcome, Pair, paired, work
-from asuka.hole import MaskReader
-from asuka.image import check_name
-from asuka.jobs import Job, jobs_of
-from asuka.photo import Photo
-from asuka.pipeline import AsukaPipeline
+from asuka.config import CONF, check, register
 from asuka.terminal import run, spoken
 
 
 def inpaint(config: DictConfig) -> None:
-    """Fill what the configuration describes, save it and say what it cost; InputError where anything is left over."""
+    """Fill the hole the configuration describes, save the picture and say what it cost."""
     check(config)
-    quiet_libraries()
-    image, mask, out, prior = (
-        Path(config[word]) if config[word] else None for word in ("image", "mask", "out", "prior")
-    )
-    pairs = paired(image, mask, out, prior, f".{config.format}")
-    for path in (pairs[0].out, pairs[0].prior):
-        if path:
-            check_name(path)
-    todo = [pair for pair in pairs if not (image.is_dir() and pair.finished)]
-    start = time.perf_counter()
-    outcomes = _worked(config, todo) if todo else []
-    failed = [one.error for one in outcomes if one.error]
-    changed, seconds = sum(one.changed for one in outcomes), time.perf_counter() - start
-    told = f"{changed} known bytes changed, {seconds:.1f} s, {_memory()}"
-    if not image.is_dir() and not failed:
-        print(f"{out}: {told}")
-    elif image.is_dir():
-        print(f"{out}: {len(outcomes) - len(failed)} filled, {len(pairs) - len(todo)} were there; {told}")
-        failed += [f"{len(failed)} of {len(pairs)} failed; mend them and repeat the command"] * bool(failed)
-    if failed:
-        raise InputError(*failed)
-
-
-def _worked(config: DictConfig, todo: list[Pair]) -> list[Outcome]:
-    """The pairs filled as the configuration says, by the one pipeline."""
-    reader = MaskReader(config.hole, config.dilate, config.fill_holes, config.resize_mask)
-    pipeline = AsukaPipeline.of(build(config.method)).to(_device(config.device))
-    pipeline.set_progress_bar_config(disable=len(todo) > 1)
-
-    def read(pair: Pair) -> Job:
-        return jobs_of(pair.image, pair.mask, config.caption, None, reader)[0]
-
-    def fill(jobs: list[Job]) -> list[Image.Image]:
-        return pipeline(
-            *_sources(jobs),
-            prompt=config.caption,
-            names=[job.name for job in jobs],
-            num_candidates=config.num_candidates,
-            paste=config.paste,
-            feather=config.feather,
-            batch_size=config.batch_size,
-        ).images
-
-    def imagine(jobs: list[Job]) -> list[Image.Image]:
-        return pipeline.prior(*_sources(jobs))
-
-    steps = work(todo, read, fill, imagine, config.batch_size, config.quality)
-    return list(tqdm(steps, total=len(todo), unit="photo", disable=len(todo) == 1))
-
-
-def _sources(jobs: list[Job]) -> tuple[list[Photo], list[np.ndarray]]:
-    """What a pipeline reads of jobs whose notes are said and whose masks are read."""
-    return [replace(job.photo, notes=()) for job in jobs], [job.hole for job in jobs]
-
-
-def _device(word: str) -> torch.device:
-    try:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if word == "auto" else torch.device(word)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device={word}: not to be had here; choose auto, cpu or cuda") from error
-    return device
-
-
-def _memory() -> str:
-    """Peak memory of this process, and of the GPU where it works on one."""
-    host = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB peak memory"
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return f"{host}, {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB on the GPU"
-    return host
+    # Imported only now: --help and a mistyped argument need not wait for torch.
+    importlib.import_module("asuka.commands.inpaint").inpaint(config)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="inpaint")

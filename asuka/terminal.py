@@ -5,36 +5,38 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import fields
 from functools import wraps
+from pathlib import Path
 
+from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from asuka.errors import InputError, InputWarning, nearest
-from asuka.training.loop import LoopConfig
+from asuka.config import CONF, check, flattened
+from asuka.errors import InputError, InputWarning, StoppedError, nearest
+from asuka.training import world
 
 KINDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
-# The ones a person types most.
-ARGUMENTS = [
-    *("seed", "run_dir", "stage", "data", "masks", "base", "method", "image", "mask", "out", "device"),
-    *(f"loop.{knob.name}" for knob in fields(LoopConfig)),
-]
+GOES_ON = "the same command goes on from the last checkpoint"
+# sysexits.h's EX_TEMPFAIL: nothing is wrong, the same command is to be run again. A batch script asks for it:
+#     python -m asuka.train …; [ $? -eq 75 ] && scontrol requeue $SLURM_JOB_ID
+# Exit code 1 is a mistake that somebody has to mend first.
+AGAIN = 75
 
 
 def run(command: Callable[[], None]) -> None:
-    """Run a Hydra command; an argument that cannot be read is one sentence on the terminal and exit code 1."""
+    """Run a Hydra command; arguments that cannot be read are a sentence each on the terminal and exit code 1."""
     # Hydra would otherwise print a page of its own and leave before we can say what to do.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     try:
         command()
     except (HydraException, OmegaConfBaseException) as error:
-        _stop(_sentence(error))
+        _stop(*(_complaints(Path(sys.argv[0]).stem, sys.argv[1:]) or [_sentence(error, [])]))
 
 
 def spoken(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
-    """The same task, whose InputError is one sentence on the terminal and exit code 1."""
+    """The same task, whose InputError is a sentence on the terminal and exit code 1; StoppedError, `AGAIN`."""
 
     @wraps(task)
     def speaking(config: DictConfig) -> None:
@@ -45,10 +47,14 @@ def spoken(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
                 task(config)
         except InputError as error:
             _stop(*map(str, error.args))
+        except MissingMandatoryValue:
+            _stop(*(f"{key} is not set; give {key}=…" for key in sorted(OmegaConf.missing_keys(config))))
         except OmegaConfBaseException as error:
-            _stop(_sentence(error))
+            _stop(_sentence(error, []))
+        except StoppedError as error:
+            _stop(*[str(error)] * (world.rank() == 0), code=AGAIN)
         except KeyboardInterrupt:
-            _stop("stopped; the same command goes on from the last checkpoint")
+            _stop(f"stopped; {GOES_ON if 'run_dir' in config else 'nothing is written'}")
 
     return speaking
 
@@ -60,14 +66,43 @@ def _told(message: Warning, kind: type[Warning], place: str, line: int, *_: obje
     print(text, end="", file=sys.stderr)
 
 
-def _stop(*sentences: str) -> None:
+def _stop(*sentences: str, code: int = 1) -> None:
     for text in sentences:
         print(" ".join(text.split()), file=sys.stderr)
-    raise SystemExit(1)
+    raise SystemExit(code)
 
 
-def _sentence(error: Exception) -> str:
-    """Hydra's complaint as value, place and remedy; where it is a kind we do not know, its own words in one line."""
+def _complaints(root: str, words: list[str]) -> list[str]:
+    """What is wrong with each argument of a command: Hydra stops at the first, so each is tried beside the good ones,
+    those that choose options before the others."""
+    found, good, lost = [], [], ()
+    with initialize_config_dir(CONF, version_base="1.3"):
+        for word in sorted((word for word in words if not word.startswith("-")), key=lambda word: not _group(word)):
+            if word.lstrip("+~").startswith(lost):
+                continue  # it belongs to an option that does not exist
+            try:
+                compose(root, [*good, word])
+                good.append(word)
+            except (HydraException, OmegaConfBaseException) as error:
+                known = OmegaConf.to_container(compose(root, good), resolve=False)
+                found.append(_sentence(error, list(flattened(known))))
+                lost += (f"{_group(word).replace('/', '.')}.",) if _group(word) else ()
+        try:
+            check(compose(root, good))
+        except InputError as error:
+            found += map(str, error.args)
+    return found
+
+
+def _group(word: str) -> str:
+    """The group that an argument chooses an option of, or nothing."""
+    key = word.lstrip("+~").partition("=")[0]
+    return key if Path(CONF, key).is_dir() else ""
+
+
+def _sentence(error: Exception, keys: list[str]) -> str:
+    """Hydra's complaint as value, place and remedy among `keys`; where it is a kind we do not know, its own words in
+    one line."""
     text = f"{error}\n{error.__cause__ or ''}"
     if found := re.search(r"Could not find '(.+)/(.+)'", text):
         group, choice = found.groups()
@@ -82,7 +117,7 @@ def _sentence(error: Exception) -> str:
         if re.search(r"Key '.*' (?:is )?not in", text):
             if key in ("data.root", "data.val"):
                 return f"{key}: data=synthetic, the default, reads no folder; give data=folder data.root=DIR"
-            alike = [word for word in ARGUMENTS if ("." in word) == ("." in key)]
+            alike = [word for word in keys if word.count(".") == key.count(".")]
             remedy = nearest(key, alike, "the same command with --cfg job shows all arguments")
             return f"{key}: there is no such argument; {remedy}"
     if found := re.search(r"Missing mandatory value: (\w+)", text):

@@ -23,15 +23,6 @@ class Trial:
     batches: list[Batch]  # they show the truth
 
 
-def add_arguments(parser: argparse.ArgumentParser, count: int) -> None:
-    """The words that every trial understands besides its pictures and decoders; `count` is the default's."""
-    parser.add_argument("--base", default="tiny", help="tiny, or a folder in diffusers' layout")
-    parser.add_argument("--count", type=int, default=count, help="pictures")
-    parser.add_argument("--size", type=int, default=128, help="side in pixels")
-    parser.add_argument("--masks", default="mixed", help="a file of conf/masks without its ending")
-    parser.add_argument("--seed", type=int, default=0, help="of holes and noise")
-
-
 def begin(options: argparse.Namespace, data: str, decoders: dict[str, str]) -> Trial:
     """The parts that the arguments name; `data` as in `held`, `decoders` name -> `tiny` or folder.
 

@@ -8,6 +8,7 @@ where it was. Weights go to RUN_DIR/ship as fp16; --install puts them in the pla
 """
 
 import argparse
+import importlib
 import json
 import shutil
 import subprocess
@@ -16,10 +17,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file, save_file
+import numpy as np
+from safetensors.numpy import load_file, save_file
 
-from asuka.data.pack import pack
 from asuka.errors import InputError
 from asuka.registry import ASSETS, fingerprint
 
@@ -72,7 +72,8 @@ def main() -> None:
     options = _parse()
     start = time.perf_counter()
     packed = options.run_dir / "photos.zip"
-    pack(options.photos, packed)
+    # Imported only now: --help need not wait for torch, which comes with it.
+    importlib.import_module("asuka.data.pack").pack(options.photos, packed)
     print(f"{packed}: {packed.stat().st_size / 1e6:.1f} MB; budget {options.budget}; the plan:")
     for leg in LEGS:
         print(f"  {leg.name:<12} {BUDGETS[options.budget][leg.name]}")
@@ -105,8 +106,8 @@ def ship(weights: Path, target: Path) -> None:
         file.write_text(json.dumps(config, indent=2) + "\n")
 
 
-def _half(value: torch.Tensor) -> torch.Tensor:
-    return value.half() if value.is_floating_point() else value
+def _half(value: np.ndarray) -> np.ndarray:
+    return value.astype(np.float16) if np.issubdtype(value.dtype, np.floating) else value
 
 
 def _run(leg: Leg, options: argparse.Namespace, packed: Path) -> None:
@@ -144,11 +145,16 @@ def _require_captions(run_dir: Path) -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos")
-    parser.add_argument("--budget", choices=BUDGETS, default="gpu" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--budget", choices=BUDGETS, help="default: gpu where there is one, else cpu")
     parser.add_argument("--run-dir", type=Path, default=Path("runs/tiny"))
-    parser.add_argument("--workers", type=int, default=2 if not torch.cuda.is_available() else 14)
+    parser.add_argument("--workers", type=int, help="loader processes; default: 14 for gpu, else 2")
     parser.add_argument("--install", action="store_true")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.budget is None:
+        options.budget = "gpu" if importlib.import_module("torch").cuda.is_available() else "cpu"
+    if options.workers is None:
+        options.workers = 14 if options.budget == "gpu" else 2
+    return options
 
 
 if __name__ == "__main__":

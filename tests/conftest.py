@@ -7,6 +7,7 @@ import torch
 from accelerate.state import AcceleratorState
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from safetensors.torch import load_file
 
 from asuka.alignment import Alignment
 from asuka.config import CONF, register
@@ -20,12 +21,36 @@ from mae import MaskedAutoencoder
 
 register()
 
+ROOT = Path(__file__).parents[1]
+STAGES = sorted(path.stem for path in Path(CONF, "stage").glob("*.yaml"))
+# What makes each stage small and lets it read toy parts; every test over all stages builds them so.
+SMALL = {
+    "vae": ["stage.channels=[8,8,8,8]", "stage.crop=32"],
+    "base": ["stage.channels=[16,16,16]", "stage.vae={toy}/base/vae"],
+    "mae": ["stage.init={toy}/mae"],
+    "align": ["base.weights={toy}/base", "stage.mae={toy}/mae"],
+    "decoder": ["base.weights={toy}/base", "stage.align={toy}/align", "stage.mae={toy}/mae", "stage.crop=32"],
+}
+
+
+def arguments(stage: str, toy: Path, run_dir: Path, *more: str) -> list[str]:
+    """A stage at toy size: six steps of four pictures."""
+    loop = "steps=6 batch=4 warmup=2 workers=0 save_every=2 preview_every=100 previews=2 validations=4 log_every=1"
+    small = [argument.format(toy=toy) for argument in SMALL[stage]]
+    return [f"stage={stage}", f"run_dir={run_dir}", *small, *(f"loop.{knob}" for knob in loop.split()), *more]
+
 
 def composed(root: str, *overrides: str) -> DictConfig:
     """The configuration that `python -m asuka.ROOT overrides…` gets; outside Hydra's `main` a run has no own name."""
     named = any(word.startswith("run_dir=") for word in overrides) or root != "train"
     with initialize_config_dir(CONF, version_base="1.3"):
         return compose(root, [*overrides, *([] if named else ["run_dir=runs/test"])])
+
+
+def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+    """Every tensor of a run's weights folder."""
+    files = sorted((run_dir / "weights").rglob("*.safetensors"))
+    return {f"{file.parent.name}/{name}": value for file in files for name, value in load_file(file).items()}
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from asuka.batch import first
+from asuka.commands.compare_decoders import table
 from asuka.condition import Empty
 from asuka.config import option
 from asuka.data.held import held
@@ -72,7 +73,6 @@ def test_the_table_holds_what_the_methods_give(run: object, toy: Path, photos: P
 
 
 def test_the_table_has_its_known_answer() -> None:
-    table = runpy.run_path(str(SCRIPTS / "compare_decoders.py"))["table"]
     lines = [
         {"name": name, "latents": kind, "row": row, "hole": 0.3, "lpips": 0.1}
         | dict.fromkeys(("known_shift", "known_max", "known_mean", "colour_shift", "hole_psnr", "excess_seam_de"), 2.0)

@@ -3,17 +3,21 @@
 import importlib
 import inspect
 import re
+import sys
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
-from conftest import composed
+from conftest import arguments, composed
 from omegaconf import OmegaConf
+from PIL import Image
 
-from asuka.config import CONF, build, check, guard
+from asuka.config import CONF, build, build_all, check, guard
 from asuka.errors import InputError
-from asuka.training.loop import LoopConfig
+from asuka.signature import KINDS, misfit, parameters
+from asuka.training.knobs import LEAST, LoopConfig
 
 FOLDER = Path(CONF)
 ROOTS = sorted(file.stem for file in FOLDER.glob("*.yaml"))
@@ -28,6 +32,25 @@ HOMES = {
     "method/condition": "asuka.condition",
     "method/decode": "asuka.decode",
     "stage": "asuka.stages",
+}
+
+# What an option, or every option of a group, must be told to be built small and from toy parts; a stage's is SMALL.
+TOY = {
+    "base": ["base.weights={toy}/base"],
+    "data/folder": ["data.root={photos}", "data.size=32", "data.dev=0.3"],
+    "data/mixed": ["data.root={photos}", "data.size=32", "data.dev=0.3"],
+    "data/synthetic": ["data.size=32", "data.count=8", "data.val_count=8"],
+    "masks": [],
+    "method/asuka": [
+        *("method.condition.weights={toy}/align", "method.condition.mae={toy}/mae"),
+        "method.decode.weights={toy}/decoder",
+    ],
+    "method/sd": [],
+    "method/condition/caption": [],
+    "method/condition/empty": [],
+    "method/condition/mae": ["method.condition.weights={toy}/align", "method.condition.mae={toy}/mae"],
+    "method/decode/conditional": ["method.decode.weights={toy}/decoder"],
+    "method/decode/plain": [],
 }
 
 by_option = pytest.mark.parametrize("file", OPTIONS, ids=lambda file: file.relative_to(FOLDER).as_posix())
@@ -88,6 +111,41 @@ def test_an_option_shows_every_argument_of_its_target(file: Path) -> None:
 
 
 @by_option
+def test_an_option_is_checked_by_the_arguments_its_target_has(file: Path) -> None:
+    target = node_of(file)["_target_"]
+    module, _, name = target.rpartition(".")
+    real = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    assert list(parameters(target)) == list(real)
+    for key, annotation in parameters(target).items():
+        assert inspect.formatannotation(real[key].annotation).rpartition(".")[2] == annotation.rpartition(".")[2]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty noisy pictures, enough for some to be held out."""
+    folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    for number in range(20):
+        Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+@by_option
+def test_an_option_is_built_at_toy_size(file: Path, toy: Path, photos: Path, tmp_path: Path) -> None:
+    group = group_of(file)
+    root, choice = next(case for case in cases() if case[1] == f"{group}={file.stem}")
+    if group == "stage":
+        config = composed(root, *arguments(file.stem, toy, tmp_path))
+    else:
+        parts = {"toy": toy, "photos": photos}
+        small = [word.format(**parts) for word in TOY.get(f"{group}/{file.stem}") or TOY.get(group, [])]
+        assert f"{group}/{file.stem}" in TOY or group in TOY, f"give {group}/{file.stem} a row in TOY"
+        base = [] if group == "base" else [word.format(**parts) for word in TOY["base"]]
+        config = composed(root, choice, *base, *small)
+    check(config)
+    assert build(OmegaConf.select(config, group.replace("/", "."))) is not None
+
+
+@by_option
 def test_an_option_refers_to_words_of_the_root_and_to_each_once(file: Path) -> None:
     words = re.findall(r"\$\{(.*?)\}", file.read_text())
     assert set(words) <= {"base", "data", "seed"}
@@ -130,6 +188,69 @@ def test_an_argument_like_no_other_is_told_all() -> None:
         check(composed("train", "stage=mae", "+stage.zzz=1"))
 
 
+@pytest.mark.parametrize(
+    ("annotation", "right", "wrong"),
+    [
+        ("int", [0, -3], [0.5, "1", None, True, [1]]),
+        ("float", [0, 0.5, 1e9], ["0.5", None, False, [0.5]]),
+        ("bool", [True, False], [0, "true", None]),
+        ("str", ["", "word"], [7, None, ["word"]]),
+        ("str | None", ["word", None], [7, ["word"]]),
+        ("list[int]", [[], [8, 16]], [8, "[8]", [0.5], None, {}]),
+        ("list[float]", [[0.5, 1]], [0.5, ["a"]]),
+        ("LatentDiffusion", [0, "anything"], []),
+    ],
+)
+def test_a_value_is_of_the_kind_its_argument_is(annotation: str, right: list, wrong: list) -> None:
+    assert [misfit(value, annotation) for value in [*right, "${seed}"]] == [""] * (len(right) + 1)
+    for value in wrong:
+        assert KINDS[annotation.partition(" ")[0]] in misfit(value, annotation)
+
+
+def test_every_wrong_kind_and_every_illegal_pair_is_told_at_once() -> None:
+    words = "stage.drop=much stage.preset=[1] masks.lo=null loop.batch=30 loop.distinct=31 loop.accumulate=4"
+    with pytest.raises(InputError) as caught:
+        check(composed("train", "stage=mae", *words.split(), "loop.precision=fp16", "loop.ema=1.5", "loop.steps=0"))
+    assert caught.value.args == (
+        "stage.drop=much: must be a number; give another value",
+        "stage.preset=[1]: must be text (./7 for a folder named 7); give another value",
+        "masks.lo=None: must be a number; give another value",
+        "loop.steps=0: must be 1 or more; give another number",
+        "loop.ema=1.5: must lie from 0 to 1; give another number",
+        "loop.precision=fp16: there is no such choice; did you mean bf16?",
+        "loop.distinct=31 is no multiple of loop.batch=30; give one, or 0 for never",
+        "loop.batch=30 does not split over 1 processes and loop.accumulate=4; give a multiple of 4",
+    )
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_no_knob_may_be_less_than_its_least_or_no_number(name: str) -> None:
+    kind = type(getattr(LoopConfig(), name))
+    for value in (kind(LEAST[name] - 1), *(["nan"] if kind is float else [])):
+        with pytest.raises(InputError, match=f"loop.{name}={value}: must be {LEAST[name]} or more"):
+            check(composed("train", f"loop.{name}={value}"))
+
+
+def test_a_batch_must_split_over_the_processes_that_were_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(InputError, match="loop.batch=32 does not split over 3 processes and loop.accumulate=1"):
+        check(composed("train"))
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "wandb"])
+def test_a_tracker_that_is_not_there_is_told_with_what_installs_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InputError, match=rf"loop.tracker={name}: not installed; pip install -e '.\[{name}\]'"):
+        check(composed("train", f"loop.tracker={name}"))
+
+
+def test_data_and_holes_complain_together() -> None:
+    config = composed("train", "data=folder", "masks=boxes", "masks.max_count=0")
+    with pytest.raises(InputError) as caught:
+        build_all(config.data, config.masks)
+    assert len(caught.value.args) == 2
+
+
 def test_what_a_target_complains_about_comes_out_as_it_said_it() -> None:
     with pytest.raises(InputError, match="^data.root is not set; give a folder"):
         build(composed("train", "data=folder").data)
@@ -161,7 +282,7 @@ def test_a_small_number_is_remembered_as_it_is(tmp_path: Path) -> None:
         guard(tmp_path, composed("train", "stage=mae", "loop.lr=1e-5"))
 
 
-@pytest.mark.parametrize("word", ["loop.steps=101", "loop.workers=0", "loop.save_every=7", "loop.device=cpu"])
+@pytest.mark.parametrize("word", ["loop.steps=101", "loop.workers=0", "loop.save_every=7", "loop.tracker=tensorboard"])
 def test_what_makes_no_other_run_is_allowed_and_remembered(held: Path, word: str) -> None:
     again(held, word)
     key, value = word.removeprefix("loop.").split("=")

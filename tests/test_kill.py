@@ -1,4 +1,4 @@
-"""The real thing: `kill -9` at random steps, the same command again, and the weights of an undisturbed run."""
+"""The real thing: `kill -9` at random moments, the same command again, and the weights of an undisturbed run."""
 
 import json
 import os
@@ -10,45 +10,71 @@ import time
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file
+from conftest import ROOT, STAGES, arguments
 
-ROOT = Path(__file__).parents[1]
-KILLS = 5
-
-
-def command(toy: Path, run_dir: Path) -> list[str]:
-    words = f"stage=align base.weights={toy}/base stage.mae={toy}/mae run_dir={run_dir}"
-    loop = "steps=40 batch=8 warmup=5 workers=2 save_every=3 log_every=1 preview_every=20 previews=2 validations=8"
-    knobs = [f"loop.{knob}" for knob in loop.split()] + ["loop.distinct=64"]
-    return [sys.executable, "-m", "asuka.train", *words.split(), *knobs]
+KILLS = 3  # twenty of them take a quarter of an hour a stage
 
 
-def reached(run_dir: Path) -> int:
-    """The last step in the statistics."""
-    file = run_dir / "stats.jsonl"
-    lines = file.read_text().splitlines() if file.exists() else []
-    return max((json.loads(line)["step"] for line in lines if line.endswith("}")), default=0)
+def command(stage: str, toy: Path, run_dir: Path) -> list[str]:
+    loop = "steps=24 workers=2 save_every=3 preview_every=8 validate_every=8 distinct=32"
+    knobs = [f"loop.{knob}" for knob in loop.split()]
+    return [sys.executable, "-m", "asuka.train", *arguments(stage, toy, run_dir, *knobs)]
 
 
-def run_until(words: list[str], run_dir: Path, step: int) -> None:
-    """Start the command and kill it, loader workers and all, as soon as it has logged `step`."""
-    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
-    while reached(run_dir) < step:
-        assert process.poll() is None, "ended before it could be killed"
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def ended(words: list[str], seconds: float) -> bool:
+    """Start the command; whether it ended before it was killed, loader workers and all, after so many seconds."""
+    process = subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        said = process.communicate(timeout=seconds)[1]
+        assert process.returncode == 0, said
+        return True
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return False
+
+
+def files(run_dir: Path) -> dict[str, bytes]:
+    """The bytes of everything below weights/."""
+    found = sorted(file for file in (run_dir / "weights").rglob("*") if file.is_file())
+    return {file.relative_to(run_dir).as_posix(): file.read_bytes() for file in found}
+
+
+def losses(run_dir: Path) -> list[tuple[int, float]]:
+    rows = [json.loads(line) for line in (run_dir / "stats.jsonl").read_text().splitlines()]
+    return [(row["step"], row["loss"]) for row in rows if "loss" in row]
+
+
+def reached(run_dir: Path) -> str:
+    """How far a run has come, for the table."""
+    steps = losses(run_dir) if (run_dir / "stats.jsonl").exists() else []
+    return str(steps[-1][0]) if steps else "start-up"
+
+
+def survive(stage: str, toy: Path, folder: Path, kills: int) -> list[str]:
+    """Kill a run so often at moments drawn over the whole length of an undisturbed one, start-up included, and compare
+    each time that it comes to its end; where it was killed."""
+    whole, dice = folder / "whole", random.Random(stage)
+    start = time.perf_counter()
+    assert ended(command(stage, toy, whole), 3600)
+    length, places, lives = time.perf_counter() - start, [], 0
+    while True:
+        run_dir = folder / str(lives)
+        if not ended(command(stage, toy, run_dir), dice.uniform(0, length) if len(places) < kills else 3600):
+            places.append(reached(run_dir))
+            continue
+        assert files(whole) == files(run_dir) and files(whole)
+        assert losses(whole) == losses(run_dir)
+        assert {file.name for file in run_dir.iterdir()} == {file.name for file in whole.iterdir()}
+        if len(places) == kills:
+            return places
+        lives += 1
 
 
 @pytest.mark.slow
-def test_kills_at_random_steps_change_nothing(toy: Path, tmp_path: Path) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    subprocess.run(command(toy, whole), cwd=ROOT, check=True)
-    steps = sorted(random.Random(0).sample(range(2, 39), KILLS))
-    for step in steps:
-        run_until(command(toy, broken), broken, step)
-    subprocess.run(command(toy, broken), cwd=ROOT, check=True)
-    name = "weights/diffusion_pytorch_model.safetensors"
-    assert (whole / name).read_bytes() == (broken / name).read_bytes()
-    assert load_file(whole / name)
-    print(f"killed at {steps}: the weights are equal, byte for byte")
+@pytest.mark.parametrize("stage", STAGES)
+def test_kills_at_random_moments_change_nothing(stage: str, toy: Path, tmp_path: Path) -> None:
+    places = survive(stage, toy, tmp_path, KILLS)
+    print(f"{stage}: killed at {', '.join(places)}: the weights are equal, byte for byte")

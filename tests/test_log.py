@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from asuka.training.knobs import LoopConfig
 from asuka.training.log import Log, intervals, table_text
-from asuka.training.loop import LoopConfig, schedule
+from asuka.training.loop import schedule
 
 
 def test_paired_differences_have_their_known_answer() -> None:
@@ -25,7 +26,7 @@ def test_lines_that_come_again_are_taken_out(tmp_path: Path) -> None:
     log = Log(tmp_path, 0)
     for step in (1, 2, 3):
         log.write(step, loss=0.5)
-    log.write(2, validation={})
+    log.write(3, validation={})
     with open(tmp_path / "stats.jsonl", "a") as file:
         file.write('{"step": 4, "lo')  # cut short by a kill
     Log(tmp_path, 2)

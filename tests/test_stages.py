@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from conftest import composed
+from conftest import SMALL, STAGES, arguments, composed, weights
 from safetensors.torch import load_file, save_file
 
 import asuka.data.stream
 from asuka.batch import Batch
-from asuka.config import CONF, build
+from asuka.config import build
 from asuka.data.ledger import Ledger
 from asuka.data.stream import Fixed, fixed_batches
 from asuka.errors import InputError
@@ -20,26 +20,9 @@ from asuka.stages.base import _others
 from asuka.train import train
 from asuka.window import resize
 
-STAGES = sorted(path.stem for path in Path(CONF, "stage").glob("*.yaml"))
-SMALL = {
-    "vae": ["stage.channels=[8,8,8,8]", "stage.crop=32"],
-    "base": ["stage.channels=[16,16,16]", "stage.vae={toy}/base/vae"],
-    "mae": ["stage.init={toy}/mae"],
-    "align": ["base.weights={toy}/base", "stage.mae={toy}/mae"],
-    "decoder": ["base.weights={toy}/base", "stage.align={toy}/align", "stage.mae={toy}/mae", "stage.crop=32"],
-}
 
-
-def arguments(stage: str, toy: Path, run_dir: Path, *more: str) -> list[str]:
-    """A stage at toy size: six steps of four pictures."""
-    loop = "steps=6 batch=4 warmup=2 workers=0 save_every=2 preview_every=100 previews=2 validations=4 log_every=1"
-    small = [argument.format(toy=toy) for argument in SMALL[stage]]
-    return [f"stage={stage}", f"run_dir={run_dir}", *small, *(f"loop.{knob}" for knob in loop.split()), *more]
-
-
-def weights(run_dir: Path) -> dict[str, torch.Tensor]:
-    files = sorted((run_dir / "weights").rglob("*.safetensors"))
-    return {f"{file.parent.name}/{name}": value for file in files for name, value in load_file(file).items()}
+def test_every_stage_has_a_toy_size() -> None:
+    assert set(SMALL) == set(STAGES)
 
 
 class KilledError(Exception):

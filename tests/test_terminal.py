@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from accelerate.state import AcceleratorState
+from conftest import composed
 from hydra import compose, initialize_config_dir
 
-from asuka.config import CONF, guard, register
+from asuka.config import CONF, guard, options, register
 from asuka.inpaint import inpaint
 from asuka.terminal import run, spoken
 from asuka.train import train
@@ -31,28 +32,28 @@ def heard(
     register()
 
     def command(root: str, words: list[str]) -> None:
-        place = [f"run_dir={tmp_path}/run"] if root == "train" else []
         with initialize_config_dir(CONF, version_base="1.3"):
-            config = compose(root, [*place, *words])
+            config = compose(root, words)
         TASKS[root](config)
 
     def hear(root: str, *words: str) -> str:
+        given = [*([f"run_dir={tmp_path}/run"] if root == "train" else []), *words]
+        monkeypatch.setattr(sys, "argv", [f"asuka/{root}.py", *given])
         with pytest.raises(SystemExit) as stopped:
-            run(lambda: command(root, list(words)))
+            run(lambda: command(root, given))
         assert stopped.value.code == 1
-        return sentence(capsys.readouterr().err)
+        return sentences(capsys.readouterr().err)
 
     yield hear
     AcceleratorState._reset_state(reset_partial_state=True)  # other tests may want another precision
 
 
-def sentence(text: str) -> str:
-    """The one line of it."""
+def sentences(text: str) -> str:
+    """What was said, a line for each mistake."""
     assert text.endswith("\n")
-    assert text.count("\n") == 1
     assert "Traceback" not in text
     assert "Error executing job" not in text
-    return text.strip()
+    return text.removesuffix("\n")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def sentence(text: str) -> str:
         ("sede=5", f"sede: {NO_SUCH}; did you mean seed?"),
         ("qqqq=5", f"qqqq: {NO_SUCH}; {HELP}"),
         ("stage=algin", "stage=algin: there is no such stage; did you mean align?"),
-        ("stage=zzz", "stage=zzz: there is no such stage; choose one of align, base, decoder, mae, vae"),
+        ("stage=zzz", f"stage=zzz: there is no such stage; choose one of {options('stage')}"),
         ("masks=strokse", "masks=strokse: there is no such masks; did you mean strokes?"),
         ("loop.lr=fast", "loop.lr=fast: must be a number; give another value"),
         ("loop.steps=1.5", "loop.steps=1.5: must be a whole number; give another value"),
@@ -77,6 +78,7 @@ def sentence(text: str) -> str:
             "stage=mae +stage.perset=1",
             "stage.perset: asuka.stages.mae.MaeStage has no such argument; did you mean preset?",
         ),
+        ("stage=mae stage.perset=1", f"stage.perset: {NO_SUCH}; did you mean stage.preset?"),
         (
             "stage=base stage.vae=/nowhere data.count=8",
             "no weights at /nowhere; give a folder that stage=vae wrote, or 'tiny'",
@@ -95,6 +97,21 @@ def test_a_mistyped_training_command(heard: Callable[..., str], words: str, said
     assert heard("train", *words.split()) == said
 
 
+def test_every_mistake_of_a_command_is_a_line(heard: Callable[..., str]) -> None:
+    words = "loop.setps=5 stage=mea stage.drop=0.5 masks.lo=x +masks.width=3 loop.batch=30 loop.distinct=31"
+    assert heard("train", *words.split(), "loop.lr=fast", "loop.steps", "sede=1").splitlines() == [
+        "stage=mea: there is no such stage; did you mean mae?",  # and no word of stage.drop, which mae has
+        f"loop.setps: {NO_SUCH}; did you mean loop.steps?",
+        "loop.lr=fast: must be a number; give another value",
+        "loop.steps: cannot be read; arguments look like key=value",
+        f"sede: {NO_SUCH}; did you mean seed?",
+        "masks.width: asuka.data.masks.Mixed has no such argument; it has lo, hi, strokes, objects, union, boxes, "
+        "border, complement",
+        "masks.lo=x: must be a number; give another value",
+        "loop.distinct=31 is no multiple of loop.batch=30; give one, or 0 for never",
+    ]
+
+
 def test_a_folder_that_holds_another_run(heard: Callable[..., str], tmp_path: Path) -> None:
     with initialize_config_dir(CONF, version_base="1.3"):
         guard(tmp_path / "run", compose("train", ["stage=mae", "loop.lr=0.01", f"run_dir={tmp_path}/run"]))
@@ -109,6 +126,7 @@ def test_a_folder_that_holds_another_run(heard: Callable[..., str], tmp_path: Pa
     [
         ("image=/nowhere.png mask=/m.png out=o.png", NOWHERE),
         ("mask=/m.png out=o.png", "image is not set; give image=…"),
+        ("image=/m.png", "out is not set; give out=…"),
         ("method=asuak", "method=asuak: there is no such method; did you mean asuka?"),
         (
             "method/condition=capption",
@@ -119,6 +137,19 @@ def test_a_folder_that_holds_another_run(heard: Callable[..., str], tmp_path: Pa
 )
 def test_a_mistyped_inpainting_command(heard: Callable[..., str], words: str, said: str) -> None:
     assert heard("inpaint", *words.split()) == said
+
+
+@pytest.mark.parametrize(
+    ("root", "said"),
+    [("train", "the same command goes on from the last checkpoint"), ("inpaint", "nothing is written")],
+)
+def test_control_c_says_what_is_left(root: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit):
+        spoken(interrupted)(composed(root))
+    assert capsys.readouterr().err == f"stopped; {said}\n"
 
 
 @pytest.mark.parametrize(
@@ -139,5 +170,5 @@ def test_a_real_terminal(tmp_path: Path, entry: str, words: str, said: str) -> N
         timeout=120,
     )
     assert done.returncode == 1
-    assert sentence(done.stderr) == said
+    assert sentences(done.stderr) == said
     assert not (tmp_path / "run" / "weights").exists()

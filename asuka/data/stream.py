@@ -1,9 +1,14 @@
 """Visits: which picture, crop and hole comes when, as a function of (seed, visit number) alone."""
 
+import atexit
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from multiprocessing.sharedctypes import RawValue, Synchronized
+from types import FrameType
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
@@ -108,7 +113,15 @@ def _loaded(
     visits: Dataset, places: list[list[int]], workers: int, ledger: Ledger
 ) -> Iterator[tuple[list[Item], float]]:
     """For each list of visits, those that can be had, and the seconds it took a worker to make them."""
-    loader = DataLoader(_Made(visits), batch_sampler=places, collate_fn=tuple, num_workers=workers)
+    leaving = RawValue("b", 0)
+    atexit.register(setattr, leaving, "value", 1)
+    loader = DataLoader(
+        _Made(visits),
+        batch_sampler=places,
+        collate_fn=tuple,
+        num_workers=workers,
+        worker_init_fn=partial(_outlive_requests, leaving),
+    )
     try:
         for items, unread, seconds in loader:
             if unread:
@@ -118,6 +131,19 @@ def _loaded(
         error.__traceback__ = None  # it holds on to the workers, and letting go of them late takes five seconds
         # A worker's complaint comes wrapped in its traceback; the sentence is what the user can mend.
         raise InputError(str(error).rpartition("InputError: ")[2].strip()) from None
+
+
+def _outlive_requests(leaving: Synchronized, worker: int) -> None:
+    """Schedulers send their signals to every process, yet the step that the main one still ends needs its workers. The
+    main one's own SIGTERM is obeyed: it comes when that process is `leaving`."""
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if leaving.value:
+            os._exit(0)
+
+    for name in ("SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), hear)
 
 
 class _Made(Dataset):

@@ -5,26 +5,36 @@ from pathlib import Path
 
 from torch import Tensor
 
+from asuka.figure import write
 from asuka.image import grid, save
-from asuka.training.checkpoint import write_file
+from asuka.training.curves import curves
+from asuka.training.disk import disk_errors, write_file
 
 
 class Log:
-    """`stats.jsonl`, one JSON object a line, and `grids/NNNNNN.png` in a run's folder."""
+    """`stats.jsonl`, one JSON object a line, `grids/NNNNNN.png` and `curves.png` in a run's folder."""
 
     def __init__(self, folder: Path, start: int):
-        """Lines of what comes again are taken out: steps after `start`, and a validation at `start` itself."""
+        """Lines of steps after `start`, which come again, are taken out, and what a kill left half written."""
         self.folder, self.file = folder, folder / "stats.jsonl"
         lines = self.file.read_text().splitlines(keepends=True) if self.file.exists() else []
         whole = [line for line in lines if line.endswith("\n")]  # a kill may have cut the last one short
-        write_file(self.file, "".join(line for line in whole if not _again(json.loads(line), start)))
+        write_file(self.file, "".join(line for line in whole if json.loads(line)["step"] <= start))
+        for half in (folder / "grids").glob(".*.part.png"):
+            half.unlink()
 
     def write(self, step: int, **values: float | dict) -> None:
-        with open(self.file, "a") as file:
+        with disk_errors(self.file), open(self.file, "a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
+
+    def rows(self) -> list[dict]:
+        return [json.loads(line) for line in self.file.read_text().splitlines()]
 
     def grid(self, step: int, columns: dict[str, Tensor]) -> None:
         save(grid(columns), self.folder / "grids" / f"{step:06d}.png")
+
+    def curves(self) -> None:
+        write(curves(self.rows()), self.folder / "curves.png")
 
 
 Table = dict[str, dict[str, float | str]]  # row name -> its mean, count, and difference to another row
@@ -63,7 +73,3 @@ def table_text(table: Table) -> str:
     if any("difference" in cell for cell in table.values()):
         lines.append("  (paired differences with 95 % intervals over pictures)")
     return "\n".join(lines)
-
-
-def _again(row: dict, start: int) -> bool:
-    return row["step"] > start or (row["step"] == start and "validation" in row)

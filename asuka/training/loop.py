@@ -3,8 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import closing, nullcontext
 from functools import partial
 from math import cos, pi
 from pathlib import Path
@@ -17,58 +16,26 @@ from tqdm import tqdm
 from asuka.batch import Batch
 from asuka.data.ledger import Ledger
 from asuka.data.stream import Fixed, Visits, fixed_batches, training_batches
-from asuka.errors import InputError
+from asuka.errors import InputError, StoppedError
+from asuka.training import world
 from asuka.training.checkpoint import Checkpoint
 from asuka.training.ema import Ema
+from asuka.training.knobs import LoopConfig
 from asuka.training.log import Table
 from asuka.training.report import Report
+from asuka.training.signals import StopRequest
 from asuka.training.stage import Stage
 
 REMEDY = "the last checkpoint is good: look at these pictures, or start anew with a lower loop.lr in a new run_dir"
-# The least a knob may be; two pictures, for one has no other to be compared with.
-LEAST = {
-    **dict.fromkeys(("steps", "batch", "accumulate", "previews"), 1),
-    **dict.fromkeys(("log_every", "save_every", "preview_every", "validate_every"), 1),
-    **dict.fromkeys(("lr", "warmup", "decay", "distinct", "workers"), 0),
-    "validations": 2,
-}
-
-
-@dataclass
-class LoopConfig:
-    """Knobs of training; the same words for every stage."""
-
-    steps: int = 1000  # optimiser steps in all
-    batch: int = 32  # images per optimiser step, over all processes and accumulation pieces
-    accumulate: int = 1  # pieces a process cuts its share of a batch into
-    lr: float = 1e-3
-    warmup: int = 50  # steps from 0 to lr
-    final: float = 0.05  # share of lr that half a cosine ends at
-    decay: float = 0.01  # AdamW's weight decay, for parameters with two and more dimensions
-    beta2: float = 0.99
-    clip: float = 1.0  # largest gradient norm
-    ema: float = 0.999  # decay of the averaged weights
-    precision: str = "no"  # no or bf16
-    distinct: int = 0  # crops and holes come again after so many visits; 0 = never
-    workers: int = 2  # loader processes
-    device: str = "auto"  # auto or cpu
-    log_every: int = 25
-    save_every: int = 500
-    preview_every: int = 500
-    previews: int = 8  # pictures in a grid
-    validate_every: int = 1000  # and after the last step
-    validations: int = 256  # pictures validated on
 
 
 def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: Path) -> Table:
     """Train to `loop.steps`, from where `run_dir` stands; the validation table after the last step.
 
-    Leaves checkpoint.pt, weights/ (averaged), stats.jsonl and grids/. Exact: interrupted anywhere, the same call ends
-    with the same weights, bit for bit on one kind of CPU.
+    Leaves checkpoint.pt, weights/ (averaged), stats.jsonl, grids/ and curves.png. Exact: interrupted anywhere, the same
+    call ends with the same weights, bit for bit on one kind of CPU. StoppedError after SIGTERM or SIGUSR1, all saved.
     """
-    _check(loop)
-    machine = Accelerator(mixed_precision=loop.precision, cpu=loop.device == "cpu")
-    _check_split(loop, machine.num_processes)
+    machine = _machine(loop, run_dir)
     stage.to(machine.device)
     optimizer = _optimizer(stage, loop)
     ema = Ema(stage.trained, loop.ema)
@@ -79,8 +46,8 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
     held = fixed_batches(fixed, loop.validations, loop.batch, loop.workers, ledger)
     if sum(map(len, held)) < 2:
         raise InputError("the validation set holds one picture; give two or more, for instance with data.val=DIR")
-    report = Report(stage, ema, checkpoint, held, run_dir, start, machine.is_main_process)
-    report.begin(start, machine.num_processes)
+    report = Report(machine, stage, ema, checkpoint, held, run_dir)
+    report.begin(start, loop)
     stream = training_batches(
         visits,
         start,
@@ -92,36 +59,42 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
         workers=loop.workers,
         ledger=ledger,
     )
-    bar = tqdm(
-        total=loop.steps,
-        initial=start,
-        desc=run_dir.name,
-        unit="step",
-        mininterval=1,
-        disable=not machine.is_main_process,
-    )
-    report.preview(start, loop.previews)
-    for step in range(start + 1, loop.steps + 1):
-        asked = time.perf_counter()
-        parts = [batch.to(machine.device) for batch in next(stream)]
-        waited = time.perf_counter() - asked
-        for group in optimizer.param_groups:
-            group["lr"] = loop.lr * schedule(step, loop)
-        losses = machine.reduce(_step(machine, wrapped, optimizer, parts, step, loop), reduction="mean")
-        ema.update()
-        bar.update()
-        made = sum(batch.seconds for batch in parts) / max(loop.workers, 1)
-        report.step(step, losses, loop.batch, waited, time.perf_counter() - asked, made)
-        last = step == loop.steps
-        if last or step % loop.log_every == 0:
-            bar.set_postfix_str(report.log(step, optimizer.param_groups[0]["lr"]))
-        if last or step % loop.save_every == 0:
-            report.save(step)
-        if last or step % loop.preview_every == 0:
-            report.preview(step, loop.previews)
-        if not last and step % loop.validate_every == 0:
-            report.validate(step)
-    bar.close()
+    stopped = False
+    bar = _bar(machine, start, loop.steps, run_dir.name)
+    with StopRequest() as request, closing(report), closing(stream), bar:
+        report.preview(start, loop.previews)
+        if start and (start == loop.steps or start % loop.validate_every == 0):
+            report.validate(start)  # a process that was killed here may not have come to it
+        for step in range(start + 1, loop.steps + 1):
+            asked = time.perf_counter()
+            parts = [batch.to(machine.device) for batch in next(stream)]
+            waited = time.perf_counter() - asked
+            for group in optimizer.param_groups:
+                group["lr"] = loop.lr * schedule(step, loop)
+            losses = _step(machine, wrapped, optimizer, parts, step, loop)
+            # With the losses travels whether any process was asked to stop: all leave after the same step.
+            losses = machine.reduce(losses | {"stop": request.flag(machine.device)}, reduction="mean")
+            last = step == loop.steps
+            stopped = bool(losses.pop("stop")) and not last
+            ema.update()
+            bar.update()
+            made = sum(batch.seconds for batch in parts) / max(loop.workers, 1)
+            report.step(step, losses, loop.batch, waited, time.perf_counter() - asked, made)
+            if last or stopped or step % loop.log_every == 0:
+                bar.set_postfix_str(report.log(step, optimizer.param_groups[0]["lr"]))
+            if last or stopped or step % loop.save_every == 0:
+                report.save(step)
+            if stopped:
+                break
+            if last or step % loop.preview_every == 0:
+                report.preview(step, loop.previews)
+            if last or step % loop.validate_every == 0:
+                report.validate(step)
+    if stopped:
+        machine.wait_for_everyone()  # a launcher ends all processes as soon as the first one leaves
+        raise StoppedError(
+            f"{run_dir}: stopped by a signal, saved at step {step} of {loop.steps}; the same command goes on from there"
+        )
     return report.validate(loop.steps)
 
 
@@ -163,26 +136,24 @@ def _step(
     return totals
 
 
-def _check(loop: LoopConfig) -> None:
-    """InputError for a knob out of its range."""
-    for name, least in LEAST.items():
-        if getattr(loop, name) < least:
-            raise InputError(f"loop.{name}={getattr(loop, name)}: must be {least} or more; give another number")
-    for name, choices in (("device", ("auto", "cpu")), ("precision", ("no", "bf16"))):
-        if getattr(loop, name) not in choices:
-            raise InputError(f"loop.{name}={getattr(loop, name)}: choose {' or '.join(choices)}")
-    if loop.distinct % loop.batch:
+def _machine(loop: LoopConfig, run_dir: Path) -> Accelerator:
+    """accelerate, on as many processes as were started."""
+    machine = Accelerator(
+        mixed_precision=loop.precision,
+        cpu=loop.device == "cpu",
+        log_with=None if loop.tracker == "none" else loop.tracker,
+        project_dir=run_dir / "tensorboard",
+    )
+    if machine.num_processes != world.size():
         raise InputError(
-            f"loop.distinct={loop.distinct} is no multiple of loop.batch={loop.batch}; give one, or 0 for never"
+            f"WORLD_SIZE={world.size()}, but {machine.num_processes} processes train together; start them with "
+            "torchrun or accelerate launch, on CPUs with ACCELERATE_USE_CPU=true"
         )
+    return machine
 
 
-def _check_split(loop: LoopConfig, processes: int) -> None:
-    if loop.batch % (processes * loop.accumulate):
-        raise InputError(
-            f"loop.batch={loop.batch} does not split over {processes} processes and loop.accumulate="
-            f"{loop.accumulate}; give a multiple of {processes * loop.accumulate}"
-        )
+def _bar(machine: Accelerator, start: int, steps: int, name: str) -> tqdm:
+    return tqdm(total=steps, initial=start, desc=name, unit="step", mininterval=1, disable=not machine.is_main_process)
 
 
 def _optimizer(stage: Stage, loop: LoopConfig) -> torch.optim.Optimizer:

@@ -3,31 +3,37 @@
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from asuka.batch import Batch, first
-from asuka.training.checkpoint import Checkpoint, write_folder
+from asuka.training.checkpoint import Checkpoint
+from asuka.training.disk import mend, write_folder
 from asuka.training.ema import Ema
+from asuka.training.knobs import LoopConfig
 from asuka.training.log import Log, Table, intervals
 from asuka.training.stage import Stage
+from asuka.training.tracker import start_tracker
 
 
 class Report:
     """The loop's eyes and pen. Only the main process sees and writes; the others pass through."""
 
     def __init__(
-        self, stage: Stage, ema: Ema, checkpoint: Checkpoint, held: list[Batch], run_dir: Path, start: int, main: bool
+        self, machine: Accelerator, stage: Stage, ema: Ema, checkpoint: Checkpoint, held: list[Batch], run_dir: Path
     ):
-        self.stage, self.ema, self.checkpoint, self.main = stage, ema, checkpoint, main
-        self.run_dir, self.held = run_dir, held
-        self.device = next(stage.parameters()).device
-        self.written = Log(run_dir, start) if main else None
+        self.machine, self.stage, self.ema, self.checkpoint = machine, stage, ema, checkpoint
+        self.run_dir, self.held, self.main = run_dir, held, machine.is_main_process
         self._forget()
 
-    def begin(self, step: int, processes: int) -> None:
-        """A line that says where and on what the run starts or goes on."""
+    def begin(self, step: int, loop: LoopConfig) -> None:
+        """A line that says where and on what the run starts or goes on; what a kill left half done is mended."""
         if self.main:
-            self.written.write(step, processes=processes, device=str(self.device), threads=torch.get_num_threads())
+            mend(self.run_dir / "weights")
+            self.written = Log(self.run_dir, step)
+            start_tracker(self.machine, loop, self.run_dir, step)
+            place = {"processes": self.machine.num_processes, "device": str(self.machine.device)}
+            self.written.write(step, **place, threads=torch.get_num_threads())
 
     def step(
         self, step: int, losses: dict[str, Tensor], images: int, waited: float, seconds: float, made: float
@@ -48,7 +54,9 @@ class Report:
         rate, share, loader = self.images / self.seconds, self.waited / self.seconds, self.images / self.made
         if self.main:
             rates = {"images_per_s": round(rate, 1), "loader_images_per_s": round(loader, 1)}
-            self.written.write(step, **means, lr=lr, **rates, waiting=round(share, 3))
+            values = dict(means, lr=lr, **rates, waiting=round(share, 3))
+            self.written.write(step, **values)
+            self.machine.log(values, step)
         self._forget()
         return f"loss {means['loss']:.4f}, {rate:.0f} images/s (loader: {loader:.0f}), {share:.0%} waiting for data"
 
@@ -56,25 +64,36 @@ class Report:
         """The averaged weights, then the checkpoint: killed between them, a run comes to this step again."""
         if self.main:
             with self.ema.swapped_in():
-                held = [batch.to(self.device) for batch in self.held]
+                held = [batch.to(self.machine.device) for batch in self.held]
                 write_folder(self.run_dir / "weights", lambda folder: self.stage.export(folder, held))
             self.checkpoint.save(step)
 
     def preview(self, step: int, count: int) -> None:
         """A grid of the first validation pictures."""
         if self.main:
-            batch = first(self.held, count).to(self.device)
+            batch = first(self.held, count).to(self.machine.device)
             with self.ema.swapped_in():
                 self.written.grid(step, self.stage.preview(batch))
 
     def validate(self, step: int) -> Table:
-        """The validation table; written to the statistics."""
+        """The validation table after `step`, measured and written down once."""
         if not self.main:
             return {}
+        before = [row["validation"] for row in self.written.rows() if row["step"] == step and "validation" in row]
+        if before:
+            return before[-1]
         with self.ema.swapped_in():
-            table = intervals(self.stage.validate([batch.to(self.device) for batch in self.held]))
+            table = intervals(self.stage.validate([batch.to(self.machine.device) for batch in self.held]))
         self.written.write(step, validation=table)
+        self.machine.log({f"validation/{name}": cell["mean"] for name, cell in table.items()}, step)
         return table
+
+    def close(self) -> None:
+        """The learning curves, whichever way the run ends."""
+        if self.main:
+            self.written.curves()
+            for tracker in self.machine.trackers:
+                tracker.finish()
 
     def _forget(self) -> None:
         self.sums: dict[str, float] = {}

@@ -1,0 +1,33 @@
+"""What `asuka.train` does."""
+
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from asuka.config import build, build_all, guard, guard_parts
+from asuka.data.stream import Fixed, Visits
+from asuka.diffusion.quiet import quiet_libraries
+from asuka.seeding import seed_of
+from asuka.training.log import Table, table_text
+from asuka.training.loop import fit
+
+
+def train(config: DictConfig) -> Table:
+    """Build and train what the configuration describes; the validation table of its end."""
+    quiet_libraries()
+    run_dir = Path(config.run_dir)
+    data, holes = build_all(config.data, config.masks)
+    print(data.summary())
+    guard(run_dir, config)
+    # Before the stage is built: its first weights are part of what the seed decides.
+    torch.manual_seed(seed_of(config.seed, "init"))
+    stage = build(config.stage)
+    guard_parts(run_dir, stage.reads)
+    loop = OmegaConf.to_object(config.loop)
+    visits = Visits(data.train, holes, config.seed, loop.distinct)
+    table = fit(stage, visits, Fixed(data.val, holes, config.seed), loop, run_dir)
+    if table:
+        print(table_text(table))
+        print(f"weights: {run_dir}/weights   grids: {run_dir}/grids   curves: {run_dir}/curves.png")
+    return table
