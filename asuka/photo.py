@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from asuka.errors import InputError
-from asuka.image import BROKEN, REMEDY, contents, decode, upright_rgb
+from asuka.image import BROKEN, REMEDY, read, upright_rgb
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _of_photo(known: Photo) -> Photo:
 @photo.register(str)
 @photo.register(Path)
 def _of_file(path: str | Path) -> Photo:
-    return replace(decode(contents(path), path, REMEDY, photo), stem=Path(path).stem)
+    return replace(read(path, photo), stem=Path(path).stem)
 
 
 @photo.register

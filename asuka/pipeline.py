@@ -1,34 +1,26 @@
 """The front door: photos and masks of any size in, filled photos out."""
 
-import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DConditionModel
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
-from asuka.alignment import Alignment
-from asuka.assembly import assembled, folder_of
 from asuka.batch import Batch
-from asuka.condition import Caption, Condition, Empty, MaePrior
-from asuka.decode import Conditional, Plain
-from asuka.diffusion.base import LatentDiffusion
+from asuka.condition import Caption, MaePrior
 from asuka.errors import InputError, InputWarning
 from asuka.fill import Fill, Method, Record, fill
 from asuka.hole import MaskReader
 from asuka.jobs import Job, jobs_of, keyed
 from asuka.methods.diffusion import DiffusionInpainter
+from asuka.parts import Parts
 from asuka.paste import PASTES, Paste, exact
 from asuka.photo import FORMATS, Pictures, Source
 from asuka.ranking import Candidate, ranked
 from asuka.window import unscale
-from decoder import ConditionalDecoder
-from mae import MaskedAutoencoder
 
 # (pipeline, number of the step, its time, {"latents": …}) -> a dict that may hold other latents; as in diffusers.
 Callback = Callable[["AsukaPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
@@ -43,81 +35,11 @@ class Filled:
     ranking: list[list[Candidate]]  # all that were drawn, best first
 
 
-class AsukaPipeline(DiffusionPipeline):
+class AsukaPipeline(Parts):
     """Fills holes in photos: windows around the hole, the method at its size, paste. Known pixels stay.
 
-    Saving, loading, `push_to_hub`, `to`, `enable_model_cpu_offload` and the progress bar are those of diffusers.
+    What it is made of, and how that is loaded and saved: asuka.parts.
     """
-
-    model_cpu_offload_seq = "text_encoder->alignment->unet->vae->decoder"
-    _exclude_from_cpu_offload = ["mae"]  # asked for its tokens, not called: the hooks of diffusers would not see it
-    _optional_components = ["mae", "alignment", "decoder"]
-
-    def __init__(
-        self,
-        vae: AutoencoderKL,
-        text_encoder: nn.Module,
-        tokenizer: object,
-        unet: UNet2DConditionModel,
-        scheduler: DDIMScheduler,
-        mae: MaskedAutoencoder | None = None,
-        alignment: Alignment | None = None,
-        decoder: ConditionalDecoder | None = None,
-        fingerprints: dict[str, str] | None = None,
-    ):
-        """The parts of a base, of the prior and of the decoder, where there are such.
-
-        fingerprints: what base, vae and mae were when others were trained with them (asuka.registry.fingerprint).
-        """
-        super().__init__()
-        self.register_modules(
-            vae=vae,
-            text_encoder=text_encoder,
-            tokenizer=tokenizer,
-            unet=unet,
-            scheduler=scheduler,
-            mae=mae,
-            alignment=alignment,
-            decoder=decoder,
-        )
-        self.register_to_config(fingerprints=fingerprints or {})
-        for part in self.components.values():
-            if isinstance(part, nn.Module):
-                part.eval().requires_grad_(False)
-        self.condition: Condition = Empty()  # what is read where there is no prior
-        self.steps, self.seed, self.prior_scale = 50, 0, 1.0
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path = "tiny", **options: object) -> "AsukaPipeline":
-        """The embedded ASUKA (`tiny`), one from a folder, or one from a repository of the hub (`user/name`).
-
-        A folder is one that `save_pretrained` wrote, or one that holds base/, mae/, align/ and perhaps decoder/ as the
-        stages write them. options: those of diffusers; float32 unless `torch_dtype` (or `dtype`) says otherwise.
-        InputError where there is no such pipeline.
-        """
-        dtype = options.pop("torch_dtype", None) or options.pop("dtype", None) or torch.float32
-        folder = folder_of(str(pretrained_model_name_or_path), options)
-        index = folder / cls.config_name
-        if not index.exists():
-            pipeline = cls.of(assembled(folder))
-            return pipeline if dtype == torch.float32 else pipeline.to(dtype)
-        kind = json.loads(index.read_text()).get("_class_name")
-        if kind != cls.__name__:
-            raise InputError(f"{folder} holds a {kind} and no {cls.__name__}; give a folder that save_pretrained wrote")
-        return super().from_pretrained(folder, dtype=dtype, **options)
-
-    @classmethod
-    def of(cls, method: DiffusionInpainter) -> "AsukaPipeline":
-        """The pipeline of a method that is built already; its knobs are the defaults of a call."""
-        base, parts = method.base, {**method.condition.parts(), **method.decode.parts()}
-        marks = {"base": base.fingerprint, "vae": base.vae_fingerprint}
-        if "mae" in parts:
-            marks["mae"] = parts["mae"].fingerprint
-        core = (base.vae, base.text_encoder, base.tokenizer, base.unet, base.scheduler)
-        pipeline = cls(*core, **parts, fingerprints=marks)
-        pipeline.condition = method.condition
-        pipeline.steps, pipeline.seed, pipeline.prior_scale = method.steps, method.seed, method.prior_scale
-        return pipeline
 
     def __call__(
         self,
@@ -160,7 +82,7 @@ class AsukaPipeline(DiffusionPipeline):
         """
         _check(paste, output_type, callback_on_step_end_tensor_inputs, feather + 1, batch_size, num_candidates)
         jobs = jobs_of(image, mask_image, prompt, names, MaskReader(hole, dilate, fill_holes, resize_mask))
-        method = self._method(num_inference_steps, seed, prior_scale)
+        method = self.method(num_inference_steps, seed, prior_scale)
         if any(job.caption for job in jobs) and not isinstance(method.condition, Caption):
             warnings.warn("the prompt is not read; only condition=caption reads one", InputWarning, stacklevel=2)
         draw = partial(self._draw, method, callback_on_step_end, tuple(callback_on_step_end_tensor_inputs))
@@ -192,27 +114,6 @@ class AsukaPipeline(DiffusionPipeline):
         fills = self._fill(self._imagine, jobs, exact, 0, 1)
         self.maybe_free_model_hooks()
         return [job.photo.image(one.pixels) for job, one in zip(jobs, fills, strict=True)]
-
-    def _method(self, steps: int | None, seed: int | None, prior_scale: float | None) -> DiffusionInpainter:
-        """The method of the parts as they are now: a user may have put others in their places."""
-        if not isinstance(self.scheduler, DDIMScheduler):
-            raise InputError(
-                f"the scheduler is a {type(self.scheduler).__name__}, and only DDIM is drawn by; give DDIM"
-            )
-        base = LatentDiffusion(self.vae, self.unet, self.text_encoder, self.tokenizer, self.scheduler)
-        marks = self.config.fingerprints
-        base.fingerprint, base.vae_fingerprint = marks.get("base", ""), marks.get("vae", "")
-        steps = self.steps if steps is None else steps
-        if not 1 <= steps <= self.scheduler.config.num_train_timesteps:
-            raise InputError(f"num_inference_steps={steps}: give a number from 1 to those that were trained, 1000")
-        return DiffusionInpainter(
-            base,
-            self.condition if self.mae is None else MaePrior(self.mae, self.alignment),
-            Plain() if self.decoder is None else Conditional(self.decoder),
-            steps,
-            self.seed if seed is None else seed,
-            self.prior_scale if prior_scale is None else prior_scale,
-        )
 
     def _fill(self, method: Method, jobs: list[Job], manner: Paste, width: int, batch_size: int) -> list[Fill]:
         size = self.unet.config.sample_size * 2 ** (len(self.vae.config.block_out_channels) - 1)

@@ -19,6 +19,7 @@ ROWS = (
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),
     ("asuka.fill", "asuka.folders", "asuka.methods", "asuka.roundtrip"),
     ("asuka.assembly", "asuka.ranking", "asuka.stages"),
+    ("asuka.parts",),
     ("asuka.config", "asuka.pipeline"),
     ("asuka.options", "asuka.terminal", "asuka.trial"),
     ("asuka.commands",),
@@ -32,6 +33,7 @@ KNOWING = (
     "asuka.decode",
     "asuka.methods",
     "asuka.stages",
+    "asuka.parts",
     "asuka.pipeline",
     "asuka.commands",
     *ENTRIES,
@@ -56,7 +58,7 @@ OWNERS = {
     "pypi_simple": ("asuka.foreign",),
     "requests": ("asuka.foreign",),
     "diffusers": (
-        *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae", "decoder"),
+        *("asuka.alignment", "asuka.diffusion", "asuka.parts", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
         "asuka.commands.try_drop_in",
     ),

@@ -1,0 +1,131 @@
+"""What a pipeline is made of: the parts of a base and of ASUKA, loaded, saved and moved as diffusers does."""
+
+import json
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DConditionModel
+from torch import nn
+
+from asuka.alignment import Alignment
+from asuka.assembly import assembled, folder_of
+from asuka.condition import Condition, Empty, MaePrior
+from asuka.decode import Conditional, Plain
+from asuka.diffusion.base import LatentDiffusion
+from asuka.errors import InputError
+from asuka.methods.diffusion import DiffusionInpainter
+from decoder import ConditionalDecoder
+from mae import MaskedAutoencoder
+
+
+class Parts(DiffusionPipeline):
+    """The parts, and the method that they make; a saved folder also opens as a StableDiffusionInpaintPipeline.
+
+    `push_to_hub`, `to`, `enable_model_cpu_offload` and the progress bar are those of diffusers.
+    """
+
+    model_cpu_offload_seq = "text_encoder->alignment->unet->vae->decoder"
+    _exclude_from_cpu_offload = ["mae"]  # asked for its tokens, not called: the hooks of diffusers would not see it
+    _optional_components = ["mae", "alignment", "decoder"]
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: nn.Module,
+        tokenizer: object,
+        unet: UNet2DConditionModel,
+        scheduler: DDIMScheduler,
+        mae: MaskedAutoencoder | None = None,
+        alignment: Alignment | None = None,
+        decoder: ConditionalDecoder | None = None,
+        fingerprints: dict[str, str] | None = None,
+        steps: int = 50,
+        seed: int = 0,
+        prior_scale: float = 1.0,
+    ):
+        """The parts of a base, of the prior and of the decoder, where there are such.
+
+        fingerprints: what base, vae and mae were when others were trained with them (asuka.registry.fingerprint).
+        steps, seed, prior_scale: the knobs of a call that gives none (asuka.methods.diffusion).
+        """
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=scheduler,
+            mae=mae,
+            alignment=alignment,
+            decoder=decoder,
+        )
+        self.register_to_config(fingerprints=fingerprints or {}, steps=steps, seed=seed, prior_scale=prior_scale)
+        for part in self.components.values():
+            if isinstance(part, nn.Module):
+                part.eval().requires_grad_(False)
+        self.condition: Condition = Empty()  # what is read where there is no prior
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path = "tiny", **options: object) -> "Parts":
+        """The embedded ASUKA (`tiny`), one from a folder, or one from a repository of the hub (`user/name`).
+
+        A folder is one that `save_pretrained` wrote, or one that holds base/, mae/, align/ and perhaps decoder/ as the
+        stages write them. options: those of diffusers; float32 unless `torch_dtype` (or `dtype`) says otherwise.
+        InputError where there is no such pipeline.
+        """
+        dtype = options.pop("torch_dtype", None) or options.pop("dtype", None) or torch.float32
+        folder = folder_of(str(pretrained_model_name_or_path), options)
+        index = folder / cls.config_name
+        if not index.exists():
+            pipeline = cls.of(assembled(folder))
+            return pipeline if dtype == torch.float32 else pipeline.to(dtype)
+        kind = json.loads(index.read_text()).get("_class_name")
+        if kind != cls.__name__:
+            raise InputError(f"{folder} holds a {kind} and no {cls.__name__}; give a folder that save_pretrained wrote")
+        return super().from_pretrained(folder, dtype=dtype, **options)
+
+    @classmethod
+    def of(cls, method: DiffusionInpainter) -> "Parts":
+        """The pipeline of a method that is built already; its knobs are the defaults of a call."""
+        base, parts = method.base, {**method.condition.parts(), **method.decode.parts()}
+        marks = {"base": base.fingerprint, "vae": base.vae_fingerprint}
+        if "mae" in parts:
+            marks["mae"] = parts["mae"].fingerprint
+        core = (base.vae, base.text_encoder, base.tokenizer, base.unet, base.scheduler)
+        knobs = {"steps": method.steps, "seed": method.seed, "prior_scale": method.prior_scale}
+        pipeline = cls(*core, **parts, fingerprints=marks, **knobs)
+        pipeline.condition = method.condition
+        return pipeline
+
+    def save_pretrained(self, save_directory: str | Path, **options: object) -> None:
+        """A folder that `from_pretrained` makes the same pipeline of; options as in diffusers.
+
+        InputError where the method reads something that is no part, such as captions.
+        """
+        if self.mae is None and not isinstance(self.condition, Empty):
+            raise InputError(
+                f"the condition is {type(self.condition).__name__}, which has no weights to be saved; save a pipeline "
+                "with method=asuka or method=sd"
+            )
+        super().save_pretrained(save_directory, **options)
+
+    def method(self, steps: int | None, seed: int | None, prior_scale: float | None) -> DiffusionInpainter:
+        """The method of the parts as they are now: a user may have put others in their places."""
+        if not isinstance(self.scheduler, DDIMScheduler):
+            raise InputError(
+                f"the scheduler is a {type(self.scheduler).__name__}, and only DDIM is drawn by; give DDIM"
+            )
+        base = LatentDiffusion(self.vae, self.unet, self.text_encoder, self.tokenizer, self.scheduler)
+        marks = self.config.fingerprints
+        base.fingerprint, base.vae_fingerprint = marks.get("base", ""), marks.get("vae", "")
+        steps, most = self.config.steps if steps is None else steps, self.scheduler.config.num_train_timesteps
+        if not 1 <= steps <= most:
+            raise InputError(f"num_inference_steps={steps}: give a number from 1 to {most}, the steps of the training")
+        return DiffusionInpainter(
+            base,
+            self.condition if self.mae is None else MaePrior(self.mae, self.alignment),
+            Plain() if self.decoder is None else Conditional(self.decoder),
+            steps,
+            self.config.seed if seed is None else seed,
+            self.config.prior_scale if prior_scale is None else prior_scale,
+        )
