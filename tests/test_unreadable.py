@@ -3,7 +3,11 @@
 import io
 import json
 import multiprocessing
+import os
+import re
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -321,3 +325,35 @@ def test_a_training_tells_once_and_resumes_bit_for_bit(
     assert all(row["loader_images_per_s"] > 0 for row in rows if "loss" in row)
     with pytest.raises(InputError, match="where data.max_bad allows 1"):
         run("whole", "loop.steps=12", "data.max_bad=0.03")  # still the same run: it sees the same pictures
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep such names from being made")
+def test_a_name_that_is_no_text_is_a_name_like_others(tmp_path: Path) -> None:
+    root = folder_of(tmp_path / "photos", {})
+    (root / os.fsdecode(b"caf\xe9.png")).write_bytes(encoded(50))
+    (root / os.fsdecode(b"cr\xe8me.png")).write_bytes(b"none")
+    visits, said = train_visits(root), []
+    items = [visits[visit] for visit in range(len(visits.pictures))]
+    batches(visits, ledger(tmp_path, said), 6)
+    batches(visits, ledger(tmp_path, said), 6)
+    assert os.fsdecode(b"caf\xe9.png") in {item.name for item in items}
+    assert len(said) == 1 and os.fsdecode(b"cr\xe8me.png") in said[0]
+
+
+@pytest.mark.slow
+def test_two_processes_pass_over_what_one_does_and_tell_it_once(holed: Path, tmp_path: Path, toy: Path) -> None:
+    words = arguments(holed, tmp_path / "run", toy, "data.max_bad=0.2", "loop.device=cpu", "loop.precision=no")
+    names = ("single", "double")
+    launchers = [[], ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    told, losses = [], []
+    for name, launcher in zip(names, launchers, strict=True):
+        command = [sys.executable, *launcher, "-m", "asuka.train", *words, f"run_dir={tmp_path / name}"]
+        cwd = Path(__file__).parents[1]
+        ended = subprocess.run(command, cwd=cwd, env=environment, check=True, capture_output=True, text=True)
+        told.append(sorted(re.findall(r"left out: \S+", ended.stderr)))
+        rows = [json.loads(line) for line in (tmp_path / name / "stats.jsonl").read_text().splitlines()]
+        assert rows[0]["processes"] == len(names[: names.index(name) + 1])
+        losses.append([row["loss"] for row in rows if "loss" in row])
+    assert told[0] == told[1] and len(told[0]) == len(set(told[0])) >= 2
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
