@@ -55,8 +55,8 @@ class Batch:
         }
         return Batch(self.image[rows], self.mask[rows], **words, **numbers)
 
-    def to(self, device: torch.device | str) -> "Batch":
-        return replace(self, image=self.image.to(device), mask=self.mask.to(device))
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "Batch":
+        return replace(self, image=self.image.to(device, dtype), mask=self.mask.to(device, dtype))
 
 
 def blind(image: Tensor, mask: Tensor) -> Tensor:

@@ -21,6 +21,10 @@ class Condition(nn.Module):
     def fits(self, base: LatentDiffusion) -> None:
         """InputError where this condition was trained for another base; most were trained for none."""
 
+    def parts(self) -> dict[str, nn.Module]:
+        """The networks that it brings along, by their name in a pipeline's folder."""
+        return {}
+
 
 class Empty(Condition):
     """The context of the empty text: Stable Diffusion inpainting without a prompt."""
@@ -47,6 +51,9 @@ class MaePrior(Condition):
         trained = self.alignment.config.trained_with
         require("align", {"base": trained["base"]}, {"base": base.fingerprint})
 
+    def parts(self) -> dict[str, nn.Module]:
+        return {"mae": self.mae, "alignment": self.alignment}
+
     def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
         return self.context(batch.image, batch.mask)
 
@@ -55,6 +62,11 @@ class MaePrior(Condition):
         with torch.no_grad():
             tokens = self.mae.tokens(*scale(image, mask, self.mae.config.image_size))
         return Context(self.alignment(tokens))
+
+    @torch.no_grad()
+    def picture(self, batch: Batch) -> Tensor:
+        """What the MAE thinks of a batch: (B, 3, S, S) in [-1, 1] at its own size."""
+        return self.mae(*scale(batch.image, batch.mask, self.mae.config.image_size)).clamp(-1, 1)
 
 
 def aligned(weights: str, mae: str) -> MaePrior:

@@ -53,11 +53,22 @@ class InpaintConfig:
     method: Any = MISSING
     base: Any = MISSING
     image: str = MISSING
-    mask: str = MISSING
+    mask: str | None = None
     out: str = MISSING
+    prior: str | None = None
+    caption: str = ""
+    hole: str = "white"
+    dilate: int = 0
+    fill_holes: bool = False
+    resize_mask: bool = False
+    paste: str = "exact"
+    feather: int = 8
+    num_candidates: int = 1
+    batch_size: int = 1
+    format: str = "png"
+    quality: int = 95
     seed: int = 0
     device: str = "auto"
-    caption: str = ""
 
 
 def register() -> None:

@@ -18,6 +18,10 @@ class Decode(nn.Module):
     def fits(self, base: LatentDiffusion) -> None:
         """InputError where this was trained for the latents of another autoencoder."""
 
+    def parts(self) -> dict[str, nn.Module]:
+        """The networks that it brings along, by their name in a pipeline's folder."""
+        return {}
+
 
 class Plain(Decode):
     """The base's own decoder, which sees latents alone."""
@@ -35,6 +39,9 @@ class Conditional(Decode):
 
     def fits(self, base: LatentDiffusion) -> None:
         require("decoder", self.decoder.config.trained_with, {"vae": base.vae_fingerprint})
+
+    def parts(self) -> dict[str, nn.Module]:
+        return {"decoder": self.decoder}
 
     def forward(self, base: LatentDiffusion, latents: Tensor, batch: Batch) -> Tensor:
         return self.decoder(base.unscale(latents), batch.image, batch.mask)

@@ -34,16 +34,6 @@ class PictureError(InputError):
         self.path, self.reason = str(path), reason
 
 
-def load(path: str | Path) -> Image.Image:
-    """The picture of a file, as `upright_rgb` turns it out. InputError where there is none or it cannot be read."""
-    return read(path, upright_rgb)
-
-
-def load_mask(path: str | Path) -> Image.Image:
-    """The mask of a file, as `upright_mask` turns it out. InputError where there is none or it cannot be read."""
-    return read(path, upright_mask)
-
-
 def read(path: str | Path, make: Callable[[Image.Image], Made]) -> Made:
     """What `make` makes of the opened picture of a file. InputError where there is none or it cannot be read."""
     return decode(contents(path), path, REMEDY, make)
@@ -86,13 +76,8 @@ def upright_rgb(file: Image.Image) -> Image.Image:
     16-bit grey keeps its upper eight bits; what is transparent shows white behind it, as on a page. InputError where
     the pixels are numbers without a known white (32 bits).
     """
-    image = _upright(file, "white")
+    image = _upright(file)
     return image if image.mode == "RGB" else image.convert("RGB")  # a copy less of what may be large
-
-
-def upright_mask(file: Image.Image) -> Image.Image:
-    """An opened mask as 8-bit grey, turned as its EXIF says; white = hole, so what is transparent is known."""
-    return _upright(file, "black").convert("RGB").convert("L")
 
 
 def to_tensor(image: np.ndarray | Image.Image) -> Tensor:
@@ -118,14 +103,23 @@ def check_name(path: str | Path) -> None:
         raise InputError(f"{path}: '{suffix}' is no picture format; end the name in .png")
 
 
-def save(image: Image.Image, path: str | Path) -> None:
-    """Write a picture so that the name appears only when the file is whole; the suffix chooses the format."""
+def save(image: Image.Image, path: str | Path, quality: int = 95) -> None:
+    """Write a picture so that the name appears only when the file is whole; the suffix chooses the format.
+
+    Colour profile and EXIF in `image.info` go along. `quality` is JPEG's; WebP is written without loss. InputError
+    where it cannot be written.
+    """
     path = Path(path)
     check_name(path)
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    options = {"JPEG": {"quality": quality}, "WEBP": {"lossless": True}}.get(kind, {})
+    if kind == "JPEG" and image.mode == "RGBA":
+        raise InputError(f"{path}: a JPEG has no transparency, and the picture has; end the name in .png")
+    carried = {word: image.info[word] for word in ("icc_profile", "exif") if word in image.info}
     half = path.with_name(f".{path.name}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(half)
+        image.save(half, **options, **carried)
         half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)
@@ -148,15 +142,15 @@ def grid(columns: dict[str, Tensor]) -> Image.Image:
     return sheet
 
 
-def _upright(file: Image.Image, behind: str) -> Image.Image:
-    """The picture turned, its pixels of eight bits, the colour `behind` where it is transparent."""
+def _upright(file: Image.Image) -> Image.Image:
+    """The picture turned, its pixels of eight bits, white where it is transparent."""
     image = ImageOps.exif_transpose(file)
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise InputError(f"its pixels are 32-bit numbers (mode {image.mode}) without a known white; give 8 or 16 bits")
     if image.has_transparency_data:
-        backdrop = Image.new("RGBA", image.size, behind)
+        backdrop = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(backdrop, image.convert("RGBA"))
     return image
 

@@ -1,7 +1,8 @@
-"""`python -m asuka.inpaint image=photo.png mask=mask.png out=filled.png`: fill one hole; white in the mask is hole."""
+"""`python -m asuka.inpaint image=photo.png mask=mask.png out=filled.png`: fill the hole of one photo, or of many."""
 
 import resource
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import hydra
@@ -9,35 +10,76 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 from PIL import Image
+from tqdm import tqdm
 
 from asuka.config import CONF, build, check, register
 from asuka.diffusion.quiet import quiet_libraries
 from asuka.errors import InputError
-from asuka.image import check_name, load, load_mask, save
+from asuka.folders import Outcome, Pair, paired, work
+from asuka.hole import MaskReader
+from asuka.image import check_name
+from asuka.jobs import Job, jobs_of
+from asuka.photo import Photo
 from asuka.pipeline import AsukaPipeline
 from asuka.terminal import run, spoken
 
 
 def inpaint(config: DictConfig) -> None:
-    """Fill the hole the configuration describes, save the picture and say what it cost."""
+    """Fill what the configuration describes, save it and say what it cost; InputError where anything is left over."""
     check(config)
     quiet_libraries()
-    check_name(config.out)
-    image, mask = load(config.image), load_mask(config.mask)
-    device = _device(config.device)
-    pipeline = AsukaPipeline(build(config.method), device)
+    image, mask, out, prior = (
+        Path(config[word]) if config[word] else None for word in ("image", "mask", "out", "prior")
+    )
+    pairs = paired(image, mask, out, prior, f".{config.format}")
+    for path in (pairs[0].out, pairs[0].prior):
+        if path:
+            check_name(path)
+    todo = [pair for pair in pairs if not (image.is_dir() and pair.finished)]
     start = time.perf_counter()
-    filled = pipeline(image, mask, Path(config.image).name, config.caption).images[0]
-    seconds = time.perf_counter() - start
-    save(filled, config.out)
-    bytes_changed = changed(image, mask, load(config.out))
-    print(f"{config.out}: {bytes_changed} known bytes changed, {seconds:.1f} s, {_memory(device)}")
+    outcomes = _worked(config, todo) if todo else []
+    failed = [one.error for one in outcomes if one.error]
+    changed, seconds = sum(one.changed for one in outcomes), time.perf_counter() - start
+    told = f"{changed} known bytes changed, {seconds:.1f} s, {_memory()}"
+    if not image.is_dir() and not failed:
+        print(f"{out}: {told}")
+    elif image.is_dir():
+        print(f"{out}: {len(outcomes) - len(failed)} filled, {len(pairs) - len(todo)} were there; {told}")
+        failed += [f"{len(failed)} of {len(pairs)} failed; mend them and repeat the command"] * bool(failed)
+    if failed:
+        raise InputError(*failed)
 
 
-def changed(image: Image.Image, mask: Image.Image, filled: Image.Image) -> int:
-    """How many bytes outside the hole differ."""
-    known = np.array(mask) < 128
-    return int((np.array(image)[known] != np.array(filled)[known]).sum())
+def _worked(config: DictConfig, todo: list[Pair]) -> list[Outcome]:
+    """The pairs filled as the configuration says, by the one pipeline."""
+    reader = MaskReader(config.hole, config.dilate, config.fill_holes, config.resize_mask)
+    pipeline = AsukaPipeline.of(build(config.method)).to(_device(config.device))
+    pipeline.set_progress_bar_config(disable=len(todo) > 1)
+
+    def read(pair: Pair) -> Job:
+        return jobs_of(pair.image, pair.mask, config.caption, None, reader)[0]
+
+    def fill(jobs: list[Job]) -> list[Image.Image]:
+        return pipeline(
+            *_sources(jobs),
+            prompt=config.caption,
+            names=[job.name for job in jobs],
+            num_candidates=config.num_candidates,
+            paste=config.paste,
+            feather=config.feather,
+            batch_size=config.batch_size,
+        ).images
+
+    def imagine(jobs: list[Job]) -> list[Image.Image]:
+        return pipeline.prior(*_sources(jobs))
+
+    steps = work(todo, read, fill, imagine, config.batch_size, config.quality)
+    return list(tqdm(steps, total=len(todo), unit="photo", disable=len(todo) == 1))
+
+
+def _sources(jobs: list[Job]) -> tuple[list[Photo], list[np.ndarray]]:
+    """What a pipeline reads of jobs whose notes are said and whose masks are read."""
+    return [replace(job.photo, notes=()) for job in jobs], [job.hole for job in jobs]
 
 
 def _device(word: str) -> torch.device:
@@ -49,10 +91,10 @@ def _device(word: str) -> torch.device:
     return device
 
 
-def _memory(device: torch.device) -> str:
+def _memory() -> str:
     """Peak memory of this process, and of the GPU where it works on one."""
     host = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB peak memory"
-    if device.type == "cuda":
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return f"{host}, {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB on the GPU"
     return host
 

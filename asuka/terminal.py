@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
@@ -11,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from asuka.errors import InputError, nearest
+from asuka.errors import InputError, InputWarning, nearest
 from asuka.training.loop import LoopConfig
 
 KINDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
@@ -38,9 +39,12 @@ def spoken(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     @wraps(task)
     def speaking(config: DictConfig) -> None:
         try:
-            task(config)
+            with warnings.catch_warnings():
+                warnings.simplefilter("once", InputWarning)
+                warnings.showwarning = _told
+                task(config)
         except InputError as error:
-            _stop(str(error))
+            _stop(*map(str, error.args))
         except OmegaConfBaseException as error:
             _stop(_sentence(error))
         except KeyboardInterrupt:
@@ -49,8 +53,16 @@ def spoken(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     return speaking
 
 
-def _stop(text: str) -> None:
-    print(" ".join(text.split()), file=sys.stderr)
+def _told(message: Warning, kind: type[Warning], place: str, line: int, *_: object) -> None:
+    """A warning on the terminal: ours as a sentence, those of libraries as they are."""
+    ours = issubclass(kind, InputWarning)
+    text = f"warning: {message}\n" if ours else warnings.formatwarning(message, kind, place, line)
+    print(text, end="", file=sys.stderr)
+
+
+def _stop(*sentences: str) -> None:
+    for text in sentences:
+        print(" ".join(text.split()), file=sys.stderr)
     raise SystemExit(1)
 
 

@@ -105,7 +105,7 @@ def measured(
 
 def generated(base: LatentDiffusion, blind: Batch, steps: int, seed: int) -> Tensor:
     """The latents of the method `sd`, before any decoding."""
-    method = DiffusionInpainter(base, Empty(), Plain(), steps, seed)
+    method = DiffusionInpainter(base, Empty(), Plain(), steps, seed, 1.0)
     return concat(base, blind, method.condition(base, blind), method.noise(blind), steps)
 
 

@@ -68,4 +68,4 @@ def test_the_recipe_runs_resumes_and_ships(photos: Path, tmp_path: Path) -> None
     assert size < 12e6
     image, mask = Image.new("RGB", (100, 80), "teal"), Image.new("L", (100, 80), 0)
     mask.paste(255, (30, 30, 60, 50))
-    assert AsukaPipeline.from_pretrained(str(ship), steps=2)(image, mask).images[0].size == (100, 80)
+    assert AsukaPipeline.from_pretrained(ship)(image, mask, num_inference_steps=2).images[0].size == (100, 80)

@@ -55,7 +55,7 @@ def test_the_table_holds_what_the_methods_give(run: object, toy: Path, photos: P
     assert len(lines) == 3 * 2 * 2
     assert [line["colour_shift"] == "" for line in lines] == [line["latents"] == "sd" for line in lines]
     model, batch = pretrained(str(base)), first(held(str(photos), option("masks", "mixed"), 3, 128, 0), 3)
-    sampled = DiffusionInpainter(model, Empty(), Plain(), 2, 0)(batch.blind())
+    sampled = DiffusionInpainter(model, Empty(), Plain(), 2, 0, 1.0)(batch.blind())
     again = model.decode(model.encode(batch.image)).clamp(-1, 1)
     for kind, result, row in (("sd", sampled, excess_seam_de), ("real", again, colour_shift), ("sd", sampled, psnr)):
         values = row(batch.image, batch.mask, paste(batch.image, batch.mask, result))
@@ -87,6 +87,16 @@ def test_the_table_has_its_known_answer() -> None:
     assert [row[psnr_at] for row in cells[2:5]] == ["25.00 ± 9.80", "26.50 ± 10.78", "+1.50 ± 0.98"]
     assert [row[1] for row in cells[2:5]] == ["2.00 ± 0.00", "2.00 ± 0.00", "+0.00 ± 0.00"]
     assert cells[4][0] == "| full - plain"
+
+
+def test_a_pipeline_is_measured_before_and_after(
+    run: object, toy: Path, photos: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run("try_drop_in.py", photos, "--decoder", toy / "decoder", "--base", toy / "base", "--count", 2)
+    said = capsys.readouterr().out
+    assert "means over 2 pictures" in said and "nan" not in said
+    for what in ("known_shift", "seam_de"):
+        assert f"{what}/before" in said and f"than {what}/before" in said
 
 
 @pytest.mark.parametrize("script", ["draw_drift.py", "draw_spectrum.py"])

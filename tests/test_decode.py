@@ -9,7 +9,7 @@ from PIL import Image
 
 from asuka.data.folder import Files, Photos
 from asuka.errors import InputError
-from asuka.image import PictureError, load, load_mask, upright_rgb
+from asuka.image import PictureError, read, upright_rgb
 
 HEIGHT, WIDTH = 24, 32
 TURNS = {
@@ -22,6 +22,10 @@ TURNS = {
     7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
     8: lambda pixels: np.rot90(pixels),
 }
+
+
+def load(path: Path) -> Image.Image:
+    return read(path, upright_rgb)
 
 
 def cells(channels: int, seed: int = 0) -> np.ndarray:
@@ -161,26 +165,11 @@ def test_every_kind_of_file_is_the_rgb_picture_a_viewer_shows(kind: object, tmp_
     assert np.abs(photos.centre(0).image - truth[:, 4:-4]).max() <= most
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not one_bit], ids=lambda kind: kind.__name__)
-def test_what_is_transparent_in_a_mask_is_known(kind: object, tmp_path: Path) -> None:
-    truth = kind(tmp_path / "a.png")
-    mask = np.array(load_mask(tmp_path / "a.png")).astype(float)
-    assert mask.shape == truth.shape[:2]
-    glass = {grey_alpha: cells(2)[..., 1], rgba: np.array(Image.open(tmp_path / "a.png").convert("RGBA"))[..., 3]}
-    if kind in (palette_transparent, rgb_one_colour_transparent):
-        glass[kind] = np.array(Image.open(tmp_path / "a.png").convert("RGBA"))[..., 3]
-    truth = truth - (255.0 - glass.get(kind, np.full(mask.shape, 255.0)))[..., None]  # black behind it, not white
-    assert np.abs(mask - truth @ (0.299, 0.587, 0.114)).max() <= (6 if kind in (cmyk_jpeg, ycck_jpeg) else 2)
-
-
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_numbers_without_a_white_are_refused(mode: str, tmp_path: Path) -> None:
     Image.fromarray(cells(1)[..., 0]).convert(mode).save(tmp_path / "a.png", "TIFF")
-    for read in (load, load_mask):
-        with pytest.raises(
-            PictureError, match=rf"a.png: .*32-bit numbers \(mode {mode}\) .*; give a JPEG, PNG or WebP"
-        ):
-            read(tmp_path / "a.png")
+    with pytest.raises(PictureError, match=rf"a.png: .*32-bit numbers \(mode {mode}\) .*; give a JPEG, PNG or WebP"):
+        load(tmp_path / "a.png")
     with pytest.raises(InputError, match="give 8 or 16 bits"):
         upright_rgb(Image.new(mode, (8, 8)))
 
@@ -196,8 +185,7 @@ def test_pictures_are_turned_as_their_exif_says(kind: str, turn: int, tmp_path: 
     if mode == "I;16":
         image = Image.fromarray(np.array(image).astype(np.uint16) * 257)
     image.save(tmp_path / kind, exif=exif, quality=100, **({"lossless": True} if suffix == "webp" else {}))
-    for found in (np.array(load(tmp_path / kind)), np.array(load_mask(tmp_path / kind).convert("RGB"))):
-        assert found.shape == truth.shape
+    assert np.array(load(tmp_path / kind)).shape == truth.shape
     assert np.abs(np.array(load(tmp_path / kind)) - truth).mean() <= (
         12 if suffix == "jpg" else 0
     )  # another turn: > 60

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from asuka.errors import InputError
-from asuka.image import grid, load, paste, save, to_tensor, to_uint8
+from asuka.image import grid, paste, read, save, to_tensor, to_uint8, upright_rgb
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -46,14 +46,14 @@ def test_paste_takes_the_hole_from_the_result_and_leaves_the_rest() -> None:
 def test_save_and_load(tmp_path: Path) -> None:
     image = noise(20, 30)
     save(Image.fromarray(image), tmp_path / "new" / "folder" / "a.png")
-    assert np.array_equal(np.array(load(tmp_path / "new" / "folder" / "a.png")), image)
+    assert np.array_equal(np.array(read(tmp_path / "new" / "folder" / "a.png", upright_rgb)), image)
     assert [file.name for file in (tmp_path / "new" / "folder").iterdir()] == ["a.png"]
 
 
 def test_a_picture_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     save(Image.fromarray(noise(8, 8)), tmp_path / "a.jpg")
     before = (tmp_path / "a.jpg").read_bytes()
-    with pytest.raises(InputError, match="RGBA.*give another place"):
+    with pytest.raises(InputError, match="a.jpg: a JPEG has no transparency"):
         save(Image.new("RGBA", (8, 8)), tmp_path / "a.jpg")
     assert (tmp_path / "a.jpg").read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["a.jpg"]
@@ -69,7 +69,7 @@ def test_save_refuses_a_suffix_it_does_not_know(tmp_path: Path, name: str) -> No
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="gone.png: no such file; give the path of a picture"):
-        load(tmp_path / "gone.png")
+        read(tmp_path / "gone.png", upright_rgb)
 
 
 @pytest.mark.parametrize("kind", ["text", "truncated JPEG", "truncated PNG", "folder"])
@@ -85,7 +85,7 @@ def test_what_is_no_picture_is_named(tmp_path: Path, kind: str) -> None:
         file.write_bytes((tmp_path / f"whole{suffix}").read_bytes()[:2000])
     wanted = "a.png: cannot be read as a picture .*; give a JPEG, PNG or WebP"
     with pytest.raises(InputError, match=wanted) as caught:
-        load(file)
+        read(file, upright_rgb)
     assert "\n" not in str(caught.value)
 
 

@@ -1,111 +1,122 @@
-"""The way of a photo: window, fill, paste; known pixels come out as they went in."""
+"""One file from the command line: what is kept of it, and what is said."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
+from conftest import composed
+from PIL import Image, ImageCms, ImageOps
 
-from asuka import AsukaPipeline
-from asuka.errors import InputError
-from asuka.inpaint import changed
-from asuka.window import Window, scale, unscale, window
+from asuka.errors import InputError, InputWarning
+from asuka.inpaint import inpaint
+from asuka.terminal import spoken
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+ORIENTATION, MAKER = 0x0112, 0x010F
 
 
 @pytest.fixture
-def pipeline(toy: Path) -> AsukaPipeline:
-    return AsukaPipeline.from_pretrained(str(toy), steps=2)
+def command(toy: Path, tmp_path: Path):
+    """`python -m asuka.inpaint image=… mask=… out=…` on toy parts, one step."""
+    parts = [f"base.weights={toy}/base", f"method.condition.weights={toy}/align", f"method.condition.mae={toy}/mae"]
+
+    def call(image: str, out: str, *more: str) -> Image.Image:
+        words = [f"image={tmp_path}/{image}", f"mask={tmp_path}/mask.png", f"out={tmp_path}/{out}"]
+        inpaint(composed("inpaint", *parts, "method.steps=1", "device=cpu", *words, *more))
+        return Image.open(tmp_path / out)
+
+    mask = Image.new("L", (80, 60), 0)
+    mask.paste(255, (10, 10, 30, 25))
+    mask.save(tmp_path / "mask.png")
+    return call
 
 
-def photo(width: int, height: int, seed: int = 0) -> Image.Image:
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+def noise(mode: str = "RGB") -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 4), dtype=np.uint8)).convert(mode)
 
 
-def hole(width: int, height: int, box: tuple[int, int, int, int]) -> Image.Image:
-    mask = Image.new("L", (width, height), 0)
-    mask.paste(255, box)
-    return mask
+def known() -> np.ndarray:
+    kept = np.ones((60, 80), bool)
+    kept[10:25, 10:30] = False
+    return kept
 
 
-@pytest.mark.parametrize(
-    ("size", "box"),
-    [
-        ((600, 400), (200, 100, 330, 180)),
-        ((64, 64), (10, 10, 20, 20)),
-        ((300, 90), (0, 0, 250, 90)),  # wider than the picture is high: the window is mirrored beyond its borders
-        ((128, 128), (0, 0, 128, 128)),
-        ((131, 257), (130, 256, 131, 257)),
-    ],
-)
-def test_known_pixels_stay_to_the_byte(
-    pipeline: AsukaPipeline, size: tuple[int, int], box: tuple[int, int, int, int]
-) -> None:
-    image, mask = photo(*size), hole(*size, box)
-    filled = pipeline(image, mask).images[0]
-    assert filled.size == size and filled.mode == "RGB"
-    assert changed(image, mask, filled) == 0
-    inside = np.array(mask) > 127
-    assert (np.array(filled)[inside] != np.array(image)[inside]).mean() > 0.5
+@pytest.mark.parametrize(("source", "to"), [("jpg", "png"), ("png", "tif"), ("webp", "jpg"), ("tif", "webp")])
+def test_profile_exif_and_orientation(command, tmp_path: Path, source: str, to: str) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[MAKER] = 8, "Maker"
+    options = {"quality": 100} if source == "jpg" else {"lossless": True} if source == "webp" else {}
+    turned = noise().rotate(-90, expand=True)
+    turned.save(tmp_path / f"a.{source}", icc_profile=SRGB, exif=exif, **options)
+    filled = command(f"a.{source}", f"out.{to}")
+    assert filled.size == (80, 60) and filled.info["icc_profile"] == SRGB
+    carried = dict(filled.getexif())
+    assert carried[MAKER] == "Maker" and ORIENTATION not in carried
+    if to != "jpg":
+        upright = np.array(ImageOps.exif_transpose(Image.open(tmp_path / f"a.{source}")))
+        assert np.array_equal(np.array(filled)[known()], upright[known()])
 
 
-def test_same_seed_same_picture(pipeline: AsukaPipeline) -> None:
-    image, mask = photo(90, 70), hole(90, 70, (20, 20, 50, 40))
-    assert np.array_equal(pipeline(image, mask).images[0], pipeline(image, mask).images[0])
-    assert not np.array_equal(pipeline(image, mask, "a").images[0], pipeline(image, mask, "b").images[0])
+def test_alpha_is_kept(command, tmp_path: Path) -> None:
+    noise("RGBA").save(tmp_path / "a.png")
+    filled = np.array(command("a.png", "out.png"))
+    assert np.array_equal(filled[known()], np.array(noise("RGBA"))[known()])
+    assert np.array_equal(filled[..., 3], np.array(noise("RGBA"))[..., 3])
+    with pytest.raises(InputError, match="out.jpg: a JPEG has no transparency, and the picture has; .* .png"):
+        command("a.png", "out.jpg")
+    assert not (tmp_path / "out.jpg").exists()
 
 
-def test_what_lies_in_the_hole_does_not_matter(pipeline: AsukaPipeline) -> None:
-    image, mask = photo(200, 160), hole(200, 160, (33, 41, 150, 97))
-    other = image.copy()
-    other.paste(photo(117, 56, 5), (33, 41))
-    assert np.array_equal(pipeline(image, mask).images[0], pipeline(other, mask).images[0])
+@pytest.mark.parametrize("mode", ["L", "CMYK", "I;16"])
+def test_grey_inks_and_sixteen_bits(command, tmp_path: Path, mode: str) -> None:
+    deep = np.array(noise("L")).astype(np.uint16) * 257
+    image = Image.fromarray(deep) if mode == "I;16" else noise(mode)
+    image.save(tmp_path / "a.tif")
+    if mode == "I;16":
+        with pytest.warns(InputWarning, match="a: its 16 bits per channel are reduced to 8"):
+            filled = np.array(command("a.tif", "out.png"))
+        image = noise("L")
+    else:
+        filled = np.array(command("a.tif", "out.png"))
+    assert np.array_equal(filled[known()], np.array(image.convert("RGB"))[known()])
+    assert mode == "CMYK" or (filled == filled[..., :1]).all()
 
 
-def test_mistakes_are_sentences(pipeline: AsukaPipeline) -> None:
-    with pytest.raises(InputError, match="no white pixel"):
-        pipeline(photo(20, 20), hole(20, 20, (0, 0, 0, 0)))
-    with pytest.raises(InputError, match="30 x 20 pixels and the image 20 x 20"):
-        pipeline(photo(20, 20), hole(30, 20, (0, 0, 5, 5)))
+def test_masks_as_jpeg_and_of_another_size(command, tmp_path: Path) -> None:
+    noise().save(tmp_path / "a.png")
+    Image.open(tmp_path / "mask.png").save(tmp_path / "mask.jpg", quality=90)
+    filled = np.array(command("a.png", "out.png", f"mask={tmp_path}/mask.jpg"))
+    assert np.array_equal(filled[known()], np.array(noise())[known()])
+    Image.open(tmp_path / "mask.png").resize((160, 120), Image.Resampling.NEAREST).save(tmp_path / "large.png")
+    with pytest.raises(InputError, match="160 x 120 pixels and the image 80 x 60"):
+        command("a.png", "out.png", f"mask={tmp_path}/large.png")
+    again = np.array(command("a.png", "out.png", f"mask={tmp_path}/large.png", "resize_mask=true"))
+    assert np.array_equal(filled, again)
 
 
-def test_a_window_holds_the_hole_and_stays_inside_where_it_can() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(300):
-        height, width = rng.integers(20, 300, 2)
-        top, left = rng.integers(0, height), rng.integers(0, width)
-        bottom, right = rng.integers(top + 1, height + 1), rng.integers(left + 1, width + 1)
-        mask = torch.zeros(1, height, width)
-        mask[:, top:bottom, left:right] = 1
-        view = window(mask, 64)
-        box = max(bottom - top, right - left)
-        assert view.top <= top and view.left <= left
-        assert view.top + view.side >= bottom and view.left + view.side >= right
-        assert view.side == max(box, min(max(2 * box, 64), height, width))
-        if view.side <= min(height, width):
-            assert view.top >= 0 and view.left >= 0
-            assert view.top + view.side <= height and view.left + view.side <= width
+def test_quality_is_that_of_jpeg(command, tmp_path: Path) -> None:
+    noise().save(tmp_path / "a.png")
+    sizes = []
+    for quality in (30, 95):
+        command("a.png", "out.jpg", f"quality={quality}")
+        sizes.append((tmp_path / "out.jpg").stat().st_size)
+    assert sizes[0] < sizes[1] / 2
 
 
-@pytest.mark.parametrize("view", [Window(3, 5, 20), Window(-7, -4, 50), Window(0, 0, 32)])
-def test_cut_and_put_are_inverse(view: Window) -> None:
-    image = torch.rand(3, 32, 40)
-    assert torch.equal(view.put(torch.zeros_like(image), view.cut(image))[:, 8:20, 8:20], image[:, 8:20, 8:20])
-    assert torch.equal(view.put(image, view.cut(image)), image)
-    assert view.cut(image).shape == (3, view.side, view.side)
+def test_what_is_said(command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise().save(tmp_path / "a.png")
+    command("a.png", "out.png", f"prior={tmp_path}/prior.png")
+    assert f"{tmp_path}/out.png: 0 known bytes changed" in capsys.readouterr().out
+    assert np.array_equal(np.array(Image.open(tmp_path / "prior.png"))[known()], np.array(noise())[known()])
+    command("a.png", "out.png", "paste=none")
+    assert ": 0 known bytes changed" not in capsys.readouterr().out
 
 
-def test_scaling_leaves_out_what_lies_in_the_hole() -> None:
-    image = torch.full((1, 3, 64, 64), 0.25)
-    mask = torch.zeros(1, 1, 64, 64)
-    mask[:, :, 13:40, 21:50] = 1
-    image = torch.where(mask > 0, torch.full_like(image, -1), image)
-    small, hole_small = scale(image, mask, 16)
-    assert torch.allclose(small[hole_small.expand_as(small) == 0], torch.tensor(0.25))
-    partly = (hole_small > 0) & (torch.nn.functional.avg_pool2d(mask, 4) < 1)
-    assert torch.allclose(small[partly.expand_as(small)], torch.tensor(0.25))
-    assert hole_small[0, 0, 13 // 4, 21 // 4] == 1 and hole_small.sum() == 7 * 8
-
-
-def test_unscale_is_faithful_to_flat_colours() -> None:
-    assert torch.allclose(unscale(torch.full((1, 3, 8, 8), 0.5), 31), torch.tensor(0.5), atol=1e-5)
+def test_warnings_are_lines(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise().save(tmp_path / "a.png")
+    Image.new("L", (80, 60), 255).save(tmp_path / "mask.png")
+    words = [f"base.weights={toy}/base", "method=sd", "method.steps=1", "device=cpu"]
+    places = [f"image={tmp_path}/a.png", f"mask={tmp_path}/mask.png", f"out={tmp_path}/out.png"]
+    spoken(inpaint)(composed("inpaint", *words, *places))
+    lines = capsys.readouterr().err.splitlines()
+    assert "warning: a: the hole is 100% of the picture, which leaves little to fill it by" in lines

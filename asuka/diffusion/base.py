@@ -18,6 +18,8 @@ class Context:
 
     sequence: Tensor  # (B, T, D)
     pooled: Tensor | None = None  # (B, P); None where the base reads none
+    null: "Context | None" = None  # predictions start from this one's and go `scale` of the way to the own
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,15 @@ class LatentDiffusion(nn.Module):
         return Latents(self.encode(batch.image), self.encode(batch.blind().image), self.shrink(batch.mask))
 
     def predict(self, noisy: Tensor, step: Tensor, cells: Tensor, masked: Tensor, context: Context) -> Tensor:
-        """The U-Net's prediction (B, C, h, w) at times `step` (B,); its 9 channels: noisy | hole | masked."""
-        return self.unet(torch.cat([noisy, cells, masked], dim=1), step, context.sequence).sample
+        """The U-Net's prediction (B, C, h, w) at times `step` (B,); its 9 channels: noisy | hole | masked.
+
+        Two passes where the context is weighed against another: null + scale (own - null) (Ho & Salimans 2022, eq. 6).
+        """
+        own = self.unet(torch.cat([noisy, cells, masked], dim=1), step, context.sequence).sample
+        if context.null is None:
+            return own
+        null = self.predict(noisy, step, cells, masked, context.null)
+        return null + context.scale * (own - null)
 
     def text_context(self, captions: tuple[str, ...]) -> Context:
         """The text encoder's sequence for some captions."""

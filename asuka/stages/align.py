@@ -68,7 +68,8 @@ class AlignStage(Stage):
         blind = batch.blind()
         small, mask = scale(batch.image, batch.mask, self.prior.mae.config.image_size)
         sd, asuka = (
-            DiffusionInpainter(self.base, choice, Plain(), 50, self.seed)(blind) for choice in (Empty(), self.prior)
+            DiffusionInpainter(self.base, choice, Plain(), 50, self.seed, 1.0)(blind)
+            for choice in (Empty(), self.prior)
         )
         return {
             "masked": blind.image,

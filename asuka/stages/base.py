@@ -58,7 +58,9 @@ class BaseStage(Stage):
     def preview(self, batch: Batch) -> dict[str, Tensor]:
         blind = batch.blind()
         drawn = replace(blind, image=torch.zeros_like(blind.image), mask=torch.ones_like(blind.mask))
-        empty, own = (DiffusionInpainter(self.base, choice, Plain(), 50, self.seed) for choice in (Empty(), Caption()))
+        empty, own = (
+            DiffusionInpainter(self.base, choice, Plain(), 50, self.seed, 1.0) for choice in (Empty(), Caption())
+        )
         return {
             "masked": blind.image,
             "no text": paste(batch.image, batch.mask, empty(blind)),

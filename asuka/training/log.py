@@ -54,7 +54,7 @@ def half_width(values: Tensor) -> float:
 
 def table_text(table: Table) -> str:
     """The table of `intervals` for a terminal."""
-    lines = [f"validation over {next(iter(table.values()))['count']} pictures"]
+    lines = [f"means over {next(iter(table.values()))['count']} pictures"]
     for name, cell in table.items():
         line = f"  {name:<16} {cell['mean']:.5f}"
         if "difference" in cell:
