@@ -5,15 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from asuka.training.knobs import LoopConfig
 from asuka.training.log import Log, intervals, table_text
-<<<<<<< HEAD
 from asuka.training.loop import schedule
-=======
-from asuka.training.loop import LoopConfig, schedule
 from asuka.training.report import Report
->>>>>>> data
 
 
 def test_paired_differences_have_their_known_answer() -> None:
@@ -48,7 +45,8 @@ def test_the_learning_rate_is_a_function_of_the_step() -> None:
 
 
 def test_the_line_of_the_bar_has_the_rates_of_step_and_loader(tmp_path: Path) -> None:
-    report = Report(torch.nn.Linear(1, 1), None, None, [], tmp_path, 0, True)
+    report = Report(Accelerator(cpu=True), torch.nn.Linear(1, 1), None, None, [], tmp_path)
+    report.begin(0, LoopConfig())
     for _ in range(2):
         # 40 pictures in 2 s, half of it waited for; two workers side by side made this process's share in 0.5 s.
         report.step(1, {"loss": torch.tensor(0.25)}, 40, 1.0, 2.0, 0.5)
