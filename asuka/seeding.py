@@ -9,7 +9,7 @@ from torch import Tensor
 
 def seed_of(*parts: Hashable) -> int:
     """A 63-bit seed from any strings and numbers; the same in every process (Python's `hash` is not)."""
-    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).digest()
+    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 

@@ -61,10 +61,10 @@ def test_the_recipe_runs_resumes_and_ships(photos: Path, tmp_path: Path) -> None
         done = subprocess.run([*words, "--workers", "0"], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     ship = run_dir / "ship"
-    assert {folder.name for folder in ship.iterdir()} == {"base", "mae", "mae-patches", "align"}
+    assert {folder.name for folder in ship.iterdir()} == {"base", "mae", "mae-patches", "align", "decoder"}
     for file in ship.rglob("*.safetensors"):
         assert all(value.dtype == torch.float16 for value in load_file(file).values() if value.is_floating_point())
-    size = sum(file.stat().st_size for part in ("base", "mae", "align") for file in (ship / part).rglob("*"))
+    size = sum(file.stat().st_size for part in ("base", "mae", "align", "decoder") for file in (ship / part).rglob("*"))
     assert size < 12e6
     image, mask = Image.new("RGB", (100, 80), "teal"), Image.new("L", (100, 80), 0)
     mask.paste(255, (30, 30, 60, 50))

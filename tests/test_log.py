@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from asuka.training.knobs import LoopConfig
 from asuka.training.log import Log, intervals, table_text
 from asuka.training.loop import schedule
+from asuka.training.report import Report
 
 
 def test_paired_differences_have_their_known_answer() -> None:
@@ -40,3 +42,14 @@ def test_the_learning_rate_is_a_function_of_the_step() -> None:
     assert schedule(10, loop) == 1
     assert schedule(60, loop) == pytest.approx(0.55)
     assert schedule(110, loop) == pytest.approx(0.1)
+
+
+def test_the_line_of_the_bar_has_the_rates_of_step_and_loader(tmp_path: Path) -> None:
+    report = Report(Accelerator(cpu=True), torch.nn.Linear(1, 1), None, None, [], tmp_path)
+    report.begin(0, LoopConfig())
+    for _ in range(2):
+        # 40 pictures in 2 s, half of it waited for; two workers side by side made this process's share in 0.5 s.
+        report.step(1, {"loss": torch.tensor(0.25)}, 40, 1.0, 2.0, 0.5)
+    assert report.log(1, 0.1) == "loss 0.2500, 20 images/s (loader: 80), 50% waiting for data"
+    row = json.loads((tmp_path / "stats.jsonl").read_text().splitlines()[-1])
+    assert (row["images_per_s"], row["loader_images_per_s"], row["waiting"]) == (20, 80, 0.5)

@@ -24,6 +24,8 @@ def train(config: DictConfig) -> Table:
     torch.manual_seed(seed_of(config.seed, "init"))
     stage = build(config.stage)
     guard_parts(run_dir, stage.reads)
+    if stage.reads:
+        print(f"reads {', '.join(f'{part} {mark}' for part, mark in stage.reads.items())}")
     loop = OmegaConf.to_object(config.loop)
     visits = Visits(data.train, holes, config.seed, loop.distinct)
     table = fit(stage, visits, Fixed(data.val, holes, config.seed), loop, run_dir)

@@ -66,6 +66,7 @@ class DecoderStage(Stage):
         self.distance = network(distance)
         self.criterion = DecoderLoss(self.distance, perceptual, hole, seam, tone)
         self.reads = {"base": base.fingerprint, "align": fingerprint(locate(align, "align"))}
+        self.reads["distance"] = self.distance.name
         self.trained = ConditionalDecoder.like(base.vae, trained_with={"vae": base.vae_fingerprint})
         self.decodes = {"plain": Plain(), "ours": Conditional(self.trained)}
         self.cache = LatentCache()
