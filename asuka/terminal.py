@@ -52,7 +52,8 @@ def spoken(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
         except OmegaConfBaseException as error:
             _stop(_sentence(error, []))
         except StoppedError as error:
-            _stop(*[str(error)] * (world.rank() == 0), code=AGAIN)
+            said = [str(error)] if world.rank() == 0 else []  # all processes leave, one says why
+            _stop(*said, code=AGAIN)
         except KeyboardInterrupt:
             _stop(f"stopped; {GOES_ON if 'run_dir' in config else 'nothing is written'}")
 

@@ -39,7 +39,8 @@ def start(folder: Path) -> tuple[int, int]:
     """What the next process finds: the step of its checkpoint, and that of its weights folder."""
     part = nn.Linear(NUMBERS, NUMBERS)
     step = Checkpoint(folder / "checkpoint.pt", part=part).load()
-    mend(folder / "weights")
+    for name in ("weights", "checkpoint.pt"):
+        mend(folder / name)
     assert (part.weight == step).all()
     shown = load_file(folder / "weights" / "part.safetensors")["weight"]
     assert len(shown.unique()) == 1

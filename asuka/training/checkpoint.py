@@ -17,7 +17,6 @@ class Checkpoint:
 
     def load(self) -> int:
         """Restore every part; the step reached, 0 where there is no checkpoint yet. InputError for a damaged one."""
-        half_of(self.path).unlink(missing_ok=True)
         if not self.path.exists():
             return 0
         try:

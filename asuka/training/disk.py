@@ -57,13 +57,17 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
         shutil.rmtree(_old_of(folder), ignore_errors=True)
 
 
-def mend(folder: Path) -> None:
-    """Clear away what a kill left of `write_folder`; an older folder that lost its name gets it back."""
-    shutil.rmtree(half_of(folder), ignore_errors=True)
-    if folder.exists():
-        shutil.rmtree(_old_of(folder), ignore_errors=True)
-    elif _old_of(folder).exists():
-        _old_of(folder).rename(folder)
+def mend(path: Path) -> None:
+    """Clear away what a kill left half written of a file or folder; an older folder that lost its name gets it back."""
+    if path.exists():
+        shutil.rmtree(_old_of(path), ignore_errors=True)
+    elif _old_of(path).exists():
+        _old_of(path).rename(path)
+    half = half_of(path)
+    if half.is_dir():
+        shutil.rmtree(half)
+    else:
+        half.unlink(missing_ok=True)
 
 
 def half_of(path: Path) -> Path:

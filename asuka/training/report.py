@@ -29,7 +29,8 @@ class Report:
     def begin(self, step: int, loop: LoopConfig) -> None:
         """A line that says where and on what the run starts or goes on; what a kill left half done is mended."""
         if self.main:
-            mend(self.run_dir / "weights")
+            for name in ("weights", "checkpoint.pt"):
+                mend(self.run_dir / name)
             self.written = Log(self.run_dir, step)
             start_tracker(self.machine, loop, self.run_dir, step)
             place = {"processes": self.machine.num_processes, "device": str(self.machine.device)}
