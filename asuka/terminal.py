@@ -18,7 +18,9 @@ from asuka.errors import InputError, InputWarning, StoppedError, nearest
 from asuka.training import world
 
 KINDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
-GOES_ON = "the same command goes on from the last checkpoint"
+# What Ctrl-C leaves: of a run, and of everything else.
+RESUMED = "the same command goes on from the last checkpoint"
+WHOLE = "what is written is whole, and the same command goes on"
 # sysexits.h's EX_TEMPFAIL: nothing is wrong, the same command is to be run again. A batch script asks for it:
 #     python -m asuka.train …; [ $? -eq 75 ] && scontrol requeue $SLURM_JOB_ID
 # Exit code 1 is a mistake that somebody has to mend first.
@@ -55,7 +57,7 @@ def spoken(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
             said = [str(error)] if world.rank() == 0 else []  # all processes leave, one says why
             _stop(*said, code=AGAIN)
         except KeyboardInterrupt:
-            _stop(f"stopped; {GOES_ON if 'run_dir' in config else 'nothing is written'}")
+            _stop(f"stopped; {RESUMED if 'run_dir' in config else WHOLE}")
 
     return speaking
 

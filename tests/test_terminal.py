@@ -141,7 +141,10 @@ def test_a_mistyped_inpainting_command(heard: Callable[..., str], words: str, sa
 
 @pytest.mark.parametrize(
     ("root", "said"),
-    [("train", "the same command goes on from the last checkpoint"), ("inpaint", "nothing is written")],
+    [
+        ("train", "the same command goes on from the last checkpoint"),
+        ("inpaint", "what is written is whole, and the same command goes on"),
+    ],
 )
 def test_control_c_says_what_is_left(root: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted(_: object) -> None:
