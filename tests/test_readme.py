@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from conftest import composed
 
-from asuka.config import check
+from asuka import weights
+from asuka.config import CONF, check
+from asuka.foreign.table import TABLE
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -28,6 +30,15 @@ def test_there_are_commands() -> None:
     assert ("train", "stage=align") in commands() and len(commands()) >= 6
 
 
-@pytest.mark.parametrize("command", commands(), ids=" ".join)
+HYDRA = {path.stem for path in Path(CONF).glob("*.yaml")}
+
+
+@pytest.mark.parametrize("command", [words for words in commands() if words[0] in HYDRA], ids=" ".join)
 def test_a_command_composes_and_checks(command: tuple[str, ...]) -> None:
     check(composed(*command))
+
+
+@pytest.mark.parametrize("command", [words for words in commands() if words[0] not in HYDRA], ids=" ".join)
+def test_other_commands_are_read(command: tuple[str, ...]) -> None:
+    assert command[0] == "weights"
+    assert set(weights._parser().parse_args(command[1:]).names) <= set(TABLE)
