@@ -170,7 +170,7 @@ def test_a_real_terminal(tmp_path: Path, entry: str, words: str, said: str) -> N
         env={key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 1
     assert sentences(done.stderr) == said
