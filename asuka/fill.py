@@ -18,6 +18,7 @@ from asuka.paste import Paste
 from asuka.window import Window, scale, unscale, windows
 
 Method = Callable[[Batch], Tensor]
+MANY = 50  # windows of one photo; more are specks rather than things
 TRAINED = (0.25, 4.0)  # scales of a window; beyond, what the models learned is of another size than what they see
 
 
@@ -74,13 +75,16 @@ class _Canvas:
         self.scale = size / max(window.side for window in self.windows)
         self.change, self.seams = 0, []
         if not TRAINED[0] <= self.scale <= TRAINED[1]:
-            warnings.warn(
-                f"{job.name}: a window is worked at {self.scale:.2g} of its size, and the models were trained for "
-                f"{TRAINED[0]:g} to {TRAINED[1]:g}; expect a soft fill",
-                InputWarning,
-                stacklevel=4,
+            self._warn(
+                f"a window is worked at {self.scale:.2g} of its size, and the models were trained for "
+                f"{TRAINED[0]:g} to {TRAINED[1]:g}; expect a soft fill"
             )
+        if len(self.windows) > MANY:
+            self._warn(f"its hole takes {len(self.windows)} windows, one after the other; dilate joins what lies near")
         self.seconds = time.perf_counter() - start
+
+    def _warn(self, sentence: str) -> None:
+        warnings.warn(f"{self.job.name}: {sentence}", InputWarning, stacklevel=5)
 
     def look(self, number: int) -> Batch:
         """A window as a batch of one."""
