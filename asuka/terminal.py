@@ -23,8 +23,8 @@ RESUMED = "the same command goes on from the last checkpoint"
 WHOLE = "what is written is whole, and the same command goes on"
 # sysexits.h's EX_TEMPFAIL: nothing is wrong, the same command is to be run again. A batch script asks for it:
 #     python -m asuka.train …; [ $? -eq 75 ] && scontrol requeue $SLURM_JOB_ID
-# Exit code 1 is a mistake that somebody has to mend first. torchrun ends with 1 in either case; it passes SIGTERM on, and
-# SIGUSR1 with --signals-to-handle SIGTERM,SIGUSR1 alone.
+# Exit code 1 is a mistake that somebody has to mend first. torchrun ends with 1 in either case; it passes SIGTERM on,
+# and SIGUSR1 with --signals-to-handle SIGTERM,SIGUSR1 alone.
 AGAIN = 75
 
 
