@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from asuka.errors import InputError, InputWarning
+from asuka.image import THRESHOLD
 from asuka.photo import Photo
 
-THRESHOLD = 128  # of 255: from here on a level is white
 GREY = (25, 230)  # levels between these are neither black nor white; a JPEG's ringing lies outside
 GREY_SHARE, HOLE_SHARE = 0.01, 0.8  # more than that is worth a warning
 

@@ -23,6 +23,7 @@ BROKEN = (
     *(OSError, SyntaxError, ValueError, TypeError, IndexError, AttributeError, RuntimeError, ZeroDivisionError),
     *(struct.error, Image.DecompressionBombError),
 )
+THRESHOLD = 128  # of 255: from here on a level of a mask is white
 REMEDY = "give a JPEG, PNG or WebP"
 
 

@@ -3,17 +3,18 @@
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from asuka.batch import Batch
 from asuka.condition import Condition
 from asuka.decode import Decode
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.diffusion.samplers import Seen, concat, unseen
+from asuka.methods.inpainter import Inpainter
 from asuka.seeding import randn
 
 
-class DiffusionInpainter(nn.Module):
+class DiffusionInpainter(Inpainter):
     """`sd` with the empty text and the plain decoder, `asuka` with the MAE's prior and the conditional one."""
 
     def __init__(
@@ -32,7 +33,7 @@ class DiffusionInpainter(nn.Module):
         """
         super().__init__()
         self.base, self.condition, self.decode = base, condition, decode
-        self.steps, self.seed, self.prior_scale = steps, seed, prior_scale
+        self.steps, self.seed, self.prior_scale, self.side = steps, seed, prior_scale, base.size
         condition.fits(base)
         decode.fits(base)
 

@@ -1,0 +1,19 @@
+"""What every method is: (blind batch) -> whole pictures; and at which size it sees them."""
+
+from torch import Tensor, nn
+
+from asuka.batch import Batch
+
+
+class Inpainter(nn.Module):
+    """Called with a blind batch on the method's device, it returns whole pictures (B, 3, H, W), finite, in [-1, 1].
+
+    `side`: pictures are cut into square windows of so many pixels around their holes (asuka.window); None: it takes
+    whole pictures of any size. A result depends on the picture, its hole, its name, its caption and the method's own
+    knobs: never on what lies in the hole or on its neighbours in the batch.
+    """
+
+    side: int | None = None
+
+    def forward(self, batch: Batch) -> Tensor:
+        raise NotImplementedError
