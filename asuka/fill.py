@@ -2,20 +2,21 @@
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from asuka.batch import Batch, first
-from asuka.errors import InputWarning
+from asuka.errors import InputError, InputWarning
 from asuka.image import paste, to_tensor, to_uint8
 from asuka.jobs import Job
 from asuka.metrics.seam import seam_de
 from asuka.paste import Paste
-from asuka.window import Window, scale, unscale, windows
+from asuka.window import View, scale, unscale, windows
 
 Method = Callable[[Batch], Tensor]
 MANY = 50  # windows of one photo; more are specks rather than things
@@ -28,8 +29,8 @@ class Record:
 
     name: str
     seed: int | None  # None where a generator was given
-    windows: tuple[Window, ...]
-    scale: float  # of the most reduced window: below 1 its result was enlarged again, above 1 reduced
+    windows: tuple[View, ...]
+    scale: float  # of the most reduced window: below 1 its result was enlarged again, above 1 reduced; 1 of wholes
     hole_ratio: float  # share of the picture
     known_change: int  # largest change of a known pixel in view before pasting, of 255 levels
     seam_de: float  # see asuka.metrics.seam, on the pasted windows at the models' size; nan where nothing is known
@@ -45,18 +46,21 @@ class Fill:
 
 
 @torch.no_grad()
-def fill(method: Method, jobs: Sequence[Job], size: int, manner: Paste, width: int, batch_size: int) -> list[Fill]:
-    """Every job filled by a method of `size` x `size` pixels; `width` is the manner's.
+def fill(
+    method: Method, jobs: Sequence[Job], size: int | None, manner: Paste, width: int, batch_size: int
+) -> list[Fill]:
+    """Every job filled by a method of `size` x `size` pixels, or (None) of whole pictures; `width` is the manner's.
 
-    Windows of all jobs form one row, cut into batches of `batch_size`; the method gets them blind and on the CPU. A
-    picture's first window bears its key, the others also their number, so that no two have the same noise.
+    Windows of all jobs form one row, cut into batches of at most `batch_size` of one size; the method gets them blind
+    and on the CPU. A picture's first window bears its key, the others also their number, so that no two have the same
+    noise. InputError where a result has another size than its window, or is not finite.
     """
     canvases = [_Canvas(job, size) for job in jobs]
-    views = [(canvas, number) for canvas in canvases for number in range(len(canvas.windows))]
-    for chunk in (views[start : start + batch_size] for start in range(0, len(views), batch_size)):
+    for chunk in _chunks(canvases, batch_size):
         start = time.perf_counter()
         batch = first([canvas.look(number) for canvas, number in chunk], len(chunk))
         results = method(batch.blind()).cpu().float()
+        _check(batch, results, [canvas.job.name for canvas, _ in chunk])
         seams = [_seam(batch, results, row) for row in range(len(chunk))]
         for (canvas, number), result, seam in zip(chunk, results, seams, strict=True):
             canvas.lay(number, result, seam, manner, width)
@@ -65,14 +69,36 @@ def fill(method: Method, jobs: Sequence[Job], size: int, manner: Paste, width: i
     return [canvas.filled() for canvas in canvases]
 
 
+def _chunks(canvases: list["_Canvas"], batch_size: int) -> Iterator[list[tuple["_Canvas", int]]]:
+    """The windows of all canvases in a row, as (canvas, number), in batches of one size."""
+    views = [(canvas, number) for canvas in canvases for number in range(len(canvas.windows))]
+    for _, group in groupby(views, key=lambda view: view[0].shape):
+        alike = list(group)
+        yield from (alike[start : start + batch_size] for start in range(0, len(alike), batch_size))
+
+
+def _check(batch: Batch, results: Tensor, names: list[str]) -> None:
+    if results.shape != batch.image.shape:
+        raise InputError(
+            f"{names[0]}: the method returned {tuple(results.shape)} for pictures {tuple(batch.image.shape)}; "
+            "a result has the size of what the method is shown"
+        )
+    for name, result in zip(names, results, strict=True):
+        if not torch.isfinite(result).all():
+            raise InputError(
+                f"{name}: the method returned values that are not finite; look at its weights or its precision"
+            )
+
+
 class _Canvas:
     """A job while its windows are filled. Whole pictures stay uint8; only windows become floats."""
 
-    def __init__(self, job: Job, size: int):
+    def __init__(self, job: Job, size: int | None):
         start = time.perf_counter()
         self.job, self.size, self.pixels = job, size, job.photo.pixels.copy()
         self.windows, self.owner = windows(job.hole, size)
-        self.scale = size / max(window.side for window in self.windows)
+        self.shape = job.hole.shape if size is None else (size, size)
+        self.scale = 1.0 if size is None else size / max(window.side for window in self.windows)
         self.change, self.seams = 0, []
         if not TRAINED[0] <= self.scale <= TRAINED[1]:
             self._warn(

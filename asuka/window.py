@@ -1,4 +1,5 @@
-"""The square views of a photo that the models see: around the islands of its hole, at their size, and the way back."""
+"""The views of a photo that the models see: squares around the islands of its hole at their size, or all of it; and the
+way back."""
 
 from dataclasses import dataclass
 
@@ -36,15 +37,35 @@ class Window:
         return (slice(top, bottom), slice(left, right)), here
 
 
-def windows(hole: np.ndarray, size: int) -> tuple[list[Window], np.ndarray]:
+@dataclass(frozen=True)
+class Whole:
+    """All of a picture, for methods that take any size."""
+
+    side: None = None  # nothing is scaled
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        return image
+
+    def overlap(self, height: int, width: int) -> tuple[Area, Area]:
+        everything = (slice(0, height), slice(0, width))
+        return everything, everything
+
+
+View = Window | Whole
+
+
+def windows(hole: np.ndarray, size: int | None) -> tuple[list[View], np.ndarray]:
     """The windows of a hole (H, W) bool for models of `size` x `size` pixels, and who answers for which pixel.
 
-    Every island has one window: square, at least twice its box or the whole picture, and, where the picture has room,
-    at least `size` pixels, so that nothing is enlarged. Islands share a window where that need be no larger than the
-    window of the largest of them. The second value is (H, W) uint16: 0 where known, k where window k (from 1) answers
-    for the pixel. Windows may overlap: each is filled by itself, seeing every hole in its view as hole, and only its
-    own islands are taken from it. So no result depends on an order, and windows of many photos can share a batch.
+    Size None: the picture is its own one window. Else every island has one: square, at least twice its box or the whole
+    picture, and, where the picture has room, at least `size` pixels, so that nothing is enlarged. Islands share a
+    window where that need be no larger than the window of the largest of them. The second value is (H, W) uint16: 0
+    where known, k where window k (from 1) answers for the pixel. Windows may overlap: each is filled by itself, seeing
+    every hole in its view as hole, and only its own islands are taken from it. So no result depends on an order, and
+    windows of many photos can share a batch.
     """
+    if size is None:
+        return [Whole()], hole.astype(np.uint16)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(hole.astype(np.uint8), connectivity=8)
     corner, extent = stats[:, [cv2.CC_STAT_TOP, cv2.CC_STAT_LEFT]], stats[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]]
     boxes = np.concatenate([corner, corner + extent], axis=1)
@@ -65,14 +86,14 @@ def windows(hole: np.ndarray, size: int) -> tuple[list[Window], np.ndarray]:
     return [_around(box, int(side), hole.shape) for box, side in zip(groups, sides, strict=True)], owner[labels]
 
 
-def scale(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def scale(image: Tensor, mask: Tensor, size: int | None) -> tuple[Tensor, Tensor]:
     """Picture (B, 3, S, S) and mask (B, 1, S, S) at size x size: each pixel the mean of the known pixels it covers (or,
     enlarged, lies between), a hole where any of them was one.
 
     The mean leaves hole pixels out, so that what lies in the hole cannot leak over its border. Where the picture has
-    that size already it comes back as it is.
+    that size already, or `size` is None, it comes back as it is.
     """
-    if image.shape[-2:] == (size, size):
+    if size is None or image.shape[-2:] == (size, size):
         return image, mask
     known = _mean(1 - mask, size)
     return _mean(blind(image, mask), size) / known.clamp(min=1e-6), functional.adaptive_max_pool2d(mask, size)
@@ -83,9 +104,10 @@ def resize(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return _mean(image, size), functional.adaptive_max_pool2d(mask, size)
 
 
-def unscale(square: Tensor, side: int) -> Tensor:
-    """A result (B, 3, s, s) at side x side pixels, bicubic with antialiasing; as it is where it has that size."""
-    if square.shape[-1] == side:
+def unscale(square: Tensor, side: int | None) -> Tensor:
+    """A result (B, 3, s, s) at side x side pixels, bicubic with antialiasing; as it is where it has that size, or where
+    `side` is None."""
+    if side is None or square.shape[-1] == side:
         return square
     return functional.interpolate(square, (side, side), mode="bicubic", antialias=True).clamp(-1, 1)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from asuka.batch import Batch
-from asuka.errors import InputWarning
+from asuka.errors import InputError, InputWarning
 from asuka.fill import fill
 from asuka.jobs import Job
 from asuka.paste import exact
@@ -77,3 +77,44 @@ def test_a_hole_of_many_specks_is_said() -> None:
     specks = [(top, left, top + 1, left + 1) for top in range(4, 600, 66) for left in range(4, 600, 66)]
     with pytest.warns(InputWarning, match="a: its hole takes 100 windows, one after the other; dilate joins"):
         fill(plain, [job(600, 600, *specks)], 64, exact, 0, 50)
+
+
+def test_a_method_without_a_size_sees_whole_pictures_and_only_equal_ones_share_a_batch() -> None:
+    seen = []
+
+    def by_place(batch: Batch) -> Tensor:
+        seen.append(batch)
+        ramp = torch.linspace(-1, 1, batch.image.shape[-1]).expand_as(batch.image)
+        return torch.where(batch.mask > 0, ramp, batch.image)
+
+    apart = ((3, 5, 13, 15), (3, 180, 13, 190))
+    jobs = [job(97, 231, *apart, name="a"), job(97, 231, (0, 0, 97, 231), name="b"), job(1, 7, (0, 0, 1, 1), name="c")]
+    filled = fill(by_place, jobs, None, exact, 0, 8)
+    assert [batch.name for batch in seen] == [("a", "b"), ("c",)]
+    assert [tuple(batch.image.shape[-2:]) for batch in seen] == [(97, 231), (1, 7)]
+    for one, made in zip(jobs, filled, strict=True):
+        height, width = one.hole.shape
+        ramp = np.rint((torch.linspace(-1, 1, width).numpy() + 1) * 127.5).astype(np.uint8)
+        expected = np.where(
+            one.hole[..., None], np.broadcast_to(ramp[None, :, None], (height, width, 3)), one.photo.pixels
+        )
+        assert np.array_equal(made.pixels, expected)
+        assert made.record.known_change == 0 and made.record.scale == 1 and len(made.record.windows) == 1
+
+
+@pytest.mark.parametrize("size", [64, None])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_are_refused_by_the_picture_they_are_in(size: int | None, value: float) -> None:
+    def bad(batch: Batch) -> Tensor:
+        result = plain(batch)
+        result[batch.name.index("b"), 0, 3, 4] = value
+        return result
+
+    with pytest.raises(InputError, match="^b: the method returned values that are not finite; look at its weights"):
+        fill(bad, [job(64, 64, (3, 5, 9, 9), name="a"), job(64, 64, (3, 5, 9, 9), name="b")], size, exact, 0, 2)
+
+
+@pytest.mark.parametrize("size", [64, None])
+def test_a_result_of_another_size_is_refused(size: int | None) -> None:
+    with pytest.raises(InputError, match=r"^a: the method returned \(1, 3, 32, 32\) for pictures \(1, 3, 64, 64\)"):
+        fill(lambda batch: plain(batch)[..., ::2, ::2], [job(64, 64, (3, 5, 9, 9))], size, exact, 0, 1)
