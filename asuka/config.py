@@ -21,6 +21,7 @@ CONF = str(Path(__file__).parents[1] / "conf")
 # What the same run may be continued with; everything else makes it another run.
 FREE = {
     "run_dir",
+    "device",
     "data.max_bad",
     "loop.workers",
     "loop.device",
@@ -70,12 +71,33 @@ class InpaintConfig:
     device: str = "auto"
 
 
+@dataclass
+class EvaluateConfig:
+    """Root of `python -m asuka.evaluate`."""
+
+    method: Any = MISSING
+    base: Any = MISSING
+    data: Any = MISSING
+    masks: Any = None
+    holes: int = 1
+    count: int | None = None
+    draws: int = 1
+    protocol: str = "standard"
+    metrics: list[str] | None = None
+    clip: str = "openai/clip-vit-large-patch14"
+    batch_size: int = 8
+    seed: int = 0
+    device: str = "auto"
+    run_dir: str = MISSING
+
+
 def register() -> None:
     """Make the typed roots known to Hydra, and `${options:GROUP}`, the words of a group, to the page of --help."""
     OmegaConf.register_new_resolver("options", options, replace=True)
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="inpaint_schema", node=InpaintConfig)
+    store.store(name="evaluate_schema", node=EvaluateConfig)
 
 
 def options(group: str) -> str:
@@ -126,12 +148,14 @@ def option(group: str, name: str) -> Any:
     return build(OmegaConf.load(Path(CONF, group, f"{name}.yaml")))
 
 
-def guard(run_dir: Path, config: DictConfig) -> None:
-    """Remember a run's configuration; InputError with the differences where the folder holds another run's."""
+def guard(run_dir: Path, config: DictConfig, work: str = "checkpoint.pt") -> None:
+    """Remember a run's configuration; InputError with the differences where the folder holds another run's.
+
+    `work`: what is in the folder as soon as another configuration could spoil anything.
+    """
     now = OmegaConf.to_container(config, resolve=True)
     file = run_dir / "config.yaml"
-    # Before the first checkpoint nothing is trained that another configuration could spoil.
-    if file.exists() and (run_dir / "checkpoint.pt").exists():
+    if file.exists() and (run_dir / work).exists():
         before = yaml.safe_load(file.read_text())
         changes = _changes(flattened(before), flattened(now))
         if changes:
@@ -140,10 +164,10 @@ def guard(run_dir: Path, config: DictConfig) -> None:
         write_file(file, yaml.safe_dump(now, sort_keys=False))
 
 
-def guard_parts(run_dir: Path, reads: dict[str, str]) -> None:
+def guard_parts(run_dir: Path, reads: dict[str, str], work: str = "checkpoint.pt") -> None:
     """Remember the fingerprints of what a run reads; InputError where the same path now holds other weights."""
     file = run_dir / "reads.yaml"
-    if file.exists() and (run_dir / "checkpoint.pt").exists():
+    if file.exists() and (run_dir / work).exists():
         require(f"the run in {run_dir}", yaml.safe_load(file.read_text()), reads)
     if world.rank() == 0:
         write_file(file, yaml.safe_dump(reads))

@@ -20,6 +20,7 @@ from asuka.image import check_name
 from asuka.jobs import Job, jobs_of
 from asuka.photo import Photo
 from asuka.pipeline import AsukaPipeline
+from asuka.training.machine import device
 
 
 def inpaint(config: DictConfig) -> None:
@@ -50,7 +51,7 @@ def inpaint(config: DictConfig) -> None:
 def _worked(config: DictConfig, todo: list[Pair]) -> list[Outcome]:
     """The pairs filled as the configuration says, by the one pipeline."""
     reader = MaskReader(config.hole, config.dilate, config.fill_holes, config.resize_mask)
-    pipeline = AsukaPipeline.of(build(config.method)).to(_device(config.device))
+    pipeline = AsukaPipeline.of(build(config.method)).to(device(config.device))
     pipeline.set_progress_bar_config(disable=len(todo) > 1)
 
     def read(pair: Pair) -> Job:
@@ -77,15 +78,6 @@ def _worked(config: DictConfig, todo: list[Pair]) -> list[Outcome]:
 def _sources(jobs: list[Job]) -> tuple[list[Photo], list[np.ndarray]]:
     """What a pipeline reads of jobs whose notes are said and whose masks are read."""
     return [replace(job.photo, notes=()) for job in jobs], [job.hole for job in jobs]
-
-
-def _device(word: str) -> torch.device:
-    try:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if word == "auto" else torch.device(word)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device={word}: not to be had here; choose auto, cpu or cuda") from error
-    return device
 
 
 def _memory() -> str:

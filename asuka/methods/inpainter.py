@@ -14,6 +14,11 @@ class Inpainter(nn.Module):
     """
 
     side: int | None = None
+    seed: int | None = None  # of its noise; None where it draws none
+
+    def mark(self, name: str) -> str:
+        """What, besides its weights and knobs, the result of that name depends on: a hash of it, or nothing."""
+        return ""
 
     def forward(self, batch: Batch) -> Tensor:
         raise NotImplementedError

@@ -1,0 +1,61 @@
+"""Contact sheets: the best, the worst and some random pictures of an evaluation, each row with its name and score."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from asuka.data.pair import Pairs
+from asuka.evaluation.measured import Measured
+from asuka.image import read, save, upright_rgb
+from asuka.seeding import seed_of
+
+ROWS, THUMB, LINE, GAP = 8, 192, 14, 4  # pictures; sides and heights in pixels
+GREY = 128  # what a hole shows
+
+
+def draw_sheets(measured: Measured, pairs: Pairs, results: Path, score: str, better: str, folder: Path) -> None:
+    """best.png, worst.png and random.png in `folder`: masked, composite, raw, truth; by a score, better as in
+    asuka.metrics.metric. Pictures that lack the score come in none but the random one."""
+    values = measured.values(f"score/{score}")
+    order = [int(place) for place in np.argsort(values, kind="stable") if not np.isnan(values[place])]
+    if better == "higher":
+        order.reverse()
+    shuffled = sorted(range(len(measured)), key=lambda place: seed_of("sheet", measured.names[place]))
+    for title, places in {"best": order[:ROWS], "worst": order[::-1][:ROWS], "random": shuffled[:ROWS]}.items():
+        rows = [_row(measured, pairs, results, place, f"{score} {values[place]:.4g}") for place in places]
+        if rows:
+            save(sheet(("masked", "result", "raw", "truth"), rows), folder / f"{title}.png")
+
+
+def sheet(heads: tuple[str, ...], rows: list[tuple[str, list[np.ndarray]]]) -> Image.Image:
+    """Rows of uint8 pictures (H, W, 3) of any sizes as thumbnails under a line of heads, each row over its label."""
+    wide = len(heads) * (THUMB + GAP) + GAP
+    canvas = Image.new("RGB", (wide, LINE + GAP + len(rows) * (THUMB + LINE + GAP)), "white")
+    pen = ImageDraw.Draw(canvas)
+    for column, head in enumerate(heads):
+        pen.text((GAP + column * (THUMB + GAP), 1), head, fill="black")
+    for number, (label, pictures) in enumerate(rows):
+        top = LINE + GAP + number * (THUMB + LINE + GAP)
+        for column, pixels in enumerate(pictures):
+            picture = Image.fromarray(pixels)
+            scale = THUMB / max(picture.size)
+            size = tuple(max(1, round(side * scale)) for side in picture.size)
+            canvas.paste(picture.resize(size, Image.Resampling.LANCZOS), (GAP + column * (THUMB + GAP), top))
+        pen.text((GAP, top + THUMB), label, fill="black")
+    return canvas
+
+
+def raw(results: Path, name: str) -> np.ndarray:
+    """A saved raw result, uint8 (H, W, 3)."""
+    return np.array(read(results / f"{name}.png", upright_rgb))
+
+
+def _row(
+    measured: Measured, pairs: Pairs, results: Path, place: int, score: str
+) -> tuple[str, list[np.ndarray]]:
+    name = measured.names[place]
+    pair = pairs[pairs.names.index(name)]
+    hole, result = pair.hole[..., None], raw(results, name)
+    pictures = [np.where(hole, np.uint8(GREY), pair.image), np.where(hole, result, pair.image), result, pair.image]
+    return f"{name}   {score}   hole {pair.hole.mean():.0%}", pictures

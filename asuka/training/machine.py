@@ -1,0 +1,32 @@
+"""The device of this process, and waiting for the others."""
+
+import torch
+from accelerate import PartialState
+
+from asuka.errors import InputError
+from asuka.training import world
+
+
+def device(word: str) -> torch.device:
+    """`auto` takes a GPU where there is one, each process its own; else the named one. InputError where there is none,
+    and where processes were started together that cannot find each other."""
+    if world.size() > 1:
+        state = PartialState(cpu=word == "cpu")
+        if state.num_processes != world.size():
+            raise InputError(
+                f"WORLD_SIZE={world.size()}, but {state.num_processes} processes work together; start them with "
+                "torchrun or accelerate launch, on CPUs with ACCELERATE_USE_CPU=true"
+            )
+        return state.device
+    try:
+        found = torch.device("cuda" if torch.cuda.is_available() else "cpu") if word == "auto" else torch.device(word)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device={word}: not to be had here; choose auto, cpu or cuda") from error
+    return found
+
+
+def wait() -> None:
+    """Go on when all processes have come here."""
+    if world.size() > 1:
+        PartialState().wait_for_everyone()
