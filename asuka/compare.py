@@ -37,7 +37,9 @@ def read(words: list[str]) -> tuple[list[Path], str | None, Path]:
     given = dict(word.split("=", 1) for word in words if word.partition("=")[0] in WORDS)
     folders = [Path(word) for word in words if word.partition("=")[0] not in WORDS]
     if len(folders) < 2:
-        raise InputError(f"{' '.join(words) or 'nothing'}: give the folders of two finished evaluations or more; see --help")
+        raise InputError(
+            f"{' '.join(words) or 'nothing'}: give the folders of two finished evaluations or more; see --help"
+        )
     return folders, given.get("baseline"), Path(given.get("out", "runs/compare"))
 
 

@@ -4,10 +4,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from omegaconf import OmegaConf
 
-from asuka.config import build_all
-from asuka.data.pair import Pair, Pairs, first
+from asuka.data.manifest import Manifest
+from asuka.data.pair import Pair, Pairs
 from asuka.errors import InputError, InputWarning
 from asuka.evaluation.comparison import Comparison
 from asuka.evaluation.dots import dots
@@ -58,7 +57,5 @@ def _row(comparison: Comparison, pair: Pair) -> tuple[str, list[np.ndarray]]:
 
 
 def _pairs(run: Finished) -> Pairs:
-    """The pairs that an evaluation was made of."""
-    config = OmegaConf.create(run.config)
-    data, holes = build_all(config.data, config.masks)
-    return first(data.pairs(holes, config.holes, config.seed), config.count)
+    """The pairs that an evaluation was made of. InputError where they are no longer there, or no longer the same."""
+    return Manifest(str(run.folder / "manifest.jsonl"), run.config["data"].get("root")).made

@@ -13,8 +13,8 @@ from asuka.metrics.metric import LOWER, MisleadingError
 from asuka.metrics.table import PROTOCOLS
 
 RAW = "raw_"  # prefix of the numbers of raw results
-# What must be the same for numbers to be comparable: in the provenance, and as a person says it.
-SAME = {"protocol": "by another protocol", "images": "on other images", "holes": "on other holes"}
+# What must be the same for numbers to be comparable: word of the provenance -> that of a line of the manifest.
+SAME = {"images": "sha256", "holes": "hole"}
 ARROWS = {"higher": "↑", "lower": "↓"}
 
 
@@ -84,7 +84,7 @@ class Comparison:
 
 
 def _unlike(run: Finished, base: Finished) -> list[str]:
-    """Why the numbers of two evaluations cannot be compared. Of other pairs, hashes differ anyway."""
+    """Why the numbers of two evaluations cannot be compared. Where pairs differ, that says why hashes do."""
     problems = []
     for one, two in ((run, base), (base, run)):
         if alone := sorted(set(one.names) - set(two.names)):
@@ -92,12 +92,18 @@ def _unlike(run: Finished, base: Finished) -> list[str]:
                 f"{one.folder} has {len(alone)} pairs that {two.folder} has not ({listed(alone)}); evaluate both with "
                 "the same data, holes and count"
             )
-    for key, words in SAME.items():
-        ours, theirs = run.about[key], base.about[key]
-        if ours != theirs and not (problems and key in ("images", "holes")):
+    protocols = (run.about["protocol"], base.about["protocol"])
+    if protocols[0] != protocols[1]:
+        problems.append(
+            f"{run.folder} was measured with protocol={protocols[0]} and {base.folder} with {protocols[1]}; evaluate "
+            "both with the same"
+        )
+    for key, word in SAME.items():
+        if run.about[key] != base.about[key] and run.manifest.keys() == base.manifest.keys():
+            other = [name for name in base.names if run.manifest[name][word] != base.manifest[name][word]]
             problems.append(
-                f"{run.folder} was measured {words} than {base.folder} ({key} {ours[:12]} and {theirs[:12]}); evaluate "
-                f"both with the same {key}"
+                f"{run.folder} was measured on other {key} than {base.folder} (pairs {listed(other)}); evaluate both "
+                f"with the same {key}"
             )
     return problems
 

@@ -24,6 +24,8 @@ class Finished:
     folder: Path
     config: dict[str, Any]
     summary: dict[str, Any]
+    option: dict[str, Any]  # the data's word and knobs
+    manifest: dict[str, dict[str, Any]]  # what manifest.jsonl says of each pair, by its name
     folds: dict[str, list[float]]  # number of a set score -> its values without each fold of photographs
     names: list[str]  # of the pairs
     photos: list[str]  # of each pair
@@ -92,6 +94,7 @@ def _read(name: str, folder: Path) -> Finished:
         summary = json.loads((folder / "summary.json").read_text())
         config = yaml.safe_load((folder / "config.yaml").read_text())
         folds = json.loads((folder / "folds.json").read_text())
+        header, *lines = map(json.loads, (folder / "manifest.jsonl").read_text().splitlines())
         with open(folder / "rows.csv", newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["draw"] == "0"]
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -105,4 +108,5 @@ def _read(name: str, folder: Path) -> Finished:
     heads = [head for head in rows[0] if head not in TEXTS]
     columns = {head: np.array([float(row[head] or "nan") for row in rows]) for head in heads}
     names, photos = ([row[word] for row in rows] for word in ("name", "photo"))
-    return Finished(name, folder, config, summary, folds, names, photos, columns)
+    manifest = {line["name"]: line for line in lines}
+    return Finished(name, folder, config, summary, header["option"], manifest, folds, names, photos, columns)

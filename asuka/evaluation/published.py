@@ -1,7 +1,9 @@
 """Numbers that others published, to stand beside ours where protocol and data are theirs."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -17,7 +19,7 @@ class Published:
     """A published table, and what an evaluation must be for its numbers to compare."""
 
     source: str
-    data: str  # class of the data
+    option: dict[str, Any]  # the data's word and knobs, as a manifest has them
     pairs: int
     masks: str | None  # option of the holes; None where the data bring their own
     keys: tuple[str, ...]  # as the protocol calls them
@@ -25,18 +27,29 @@ class Published:
 
     def fits(self, run: Finished) -> bool:
         """Whether an evaluation is of the same protocol (the released scripts'), data and holes."""
-        holes = None if self.masks is None else yaml.safe_load((MASKS / f"{self.masks}.yaml").read_text())
-        ours = (run.about["protocol"], run.config["data"]["_target_"], run.about["pairs"], run.config["masks"])
-        return ours == ("official", self.data, self.pairs, holes)
+        same = (run.about["protocol"], run.option, len(run.names)) == ("official", self.option, self.pairs)
+        return same and (self.masks is None or all(_drawn(line["mask"], self.masks) for line in run.manifest.values()))
 
 
-MISATO, PLACES2 = "asuka.data.misato.Misato", "asuka.data.places2.Places2"
+def _drawn(mask: dict[str, Any], option: str) -> bool:
+    """Whether a manifest's hole was drawn by an option of conf/masks."""
+    return (mask.get("kind"), mask.get("knobs")) == _generator(option)
+
+
+@cache
+def _generator(option: str) -> tuple[str, dict[str, float]]:
+    """Class and knobs of an option of conf/masks."""
+    knobs = yaml.safe_load((MASKS / f"{option}.yaml").read_text())
+    return knobs.pop("_target_").rpartition(".")[2], knobs
+
+
+MISATO, PLACES2 = {"data": "misato"}, {"data": "places2", "size": 512}
 SHORT = ("lpips", "fid", "u_ids", "p_ids")
 LONG = ("psnr", "ssim", "lpips", "grad", "fid", "u_ids", "p_ids")
 PUBLISHED = (
     Published(
         source=PAPER,
-        data=MISATO,
+        option=MISATO,
         pairs=2000,
         masks=None,
         keys=SHORT,
@@ -54,7 +67,7 @@ PUBLISHED = (
     ),
     Published(
         source=PAPER,
-        data=PLACES2,
+        option=PLACES2,
         pairs=36500,
         masks="paper",
         keys=SHORT,
@@ -72,7 +85,7 @@ PUBLISHED = (
     ),
     Published(
         source=RELEASE,
-        data=MISATO,
+        option=MISATO,
         pairs=2000,
         masks=None,
         keys=LONG,
@@ -83,7 +96,7 @@ PUBLISHED = (
     ),
     Published(
         source=RELEASE,
-        data=MISATO,
+        option=MISATO,
         pairs=1500,
         masks=None,
         keys=LONG,
