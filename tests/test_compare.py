@@ -6,29 +6,27 @@ import re
 import shutil
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from asuka.data.manifest import Manifest
 from conftest import composed
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from asuka.commands.compare import compare
 from asuka.compare import read
-from asuka.config import CONF
 from asuka.errors import InputError, InputWarning
 from asuka.evaluate import evaluate
 from asuka.evaluation.comparison import Comparison
 from asuka.evaluation.dots import dots
-from asuka.evaluation.finished import Finished, finished
-from asuka.evaluation.published import PUBLISHED, Published
-from asuka.evaluation.sheets import GAP, LINE, THUMB
+from asuka.evaluation.finished import finished
+from asuka.evaluation.sheets import GAP, GREY, LINE, ROWS, THUMB
 from asuka.evaluation.side_by_side import table_md
-from asuka.evaluation.typeset import column
+from asuka.seeding import seed_of
 
-METRICS = ("hole_l1", "hole_psnr", "known_shift", "seam_de")
+METRICS = ("hole_psnr", "hole_l1", "seam_de", "known_shift")
 CHEAP = [f"metrics=[{','.join(METRICS)}]", "device=cpu", "holes=2", "masks=boxes", "data.size=64"]
 SHIFTS = {"near": 10, "far": 30, "odd": 20}  # levels that a method adds to the truth; "odd" a few more or less
 FOLDS = 20
@@ -39,7 +37,7 @@ T = 2.093  # the 97.5 % quantile of Student's t with 19 degrees of freedom
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Evaluations by the real harness of results that are the truth and some levels more."""
     folder, rng = tmp_path_factory.mktemp("made"), np.random.default_rng(0)
-    for number in range(9):
+    for number in range(6):
         small = Image.fromarray(rng.integers(60, 180, (4, 4, 3), np.uint8))
         truth = np.asarray(small.resize((64, 64), Image.Resampling.BICUBIC)).clip(40, 200)
         (folder / "photos").mkdir(exist_ok=True)
@@ -62,6 +60,15 @@ def runs(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made / "runs", tmp_path / "runs"))
 
 
+@pytest.fixture(scope="module")
+def out(made: Path) -> Path:
+    """What a comparison of all leaves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InputWarning)
+        compare([made / "runs" / name for name in SHIFTS], "far", made / "out")
+    return made / "out"
+
+
 def change(folder: Path, name: str, edit: Callable[[dict], object]) -> None:
     """Edit a JSON file of an evaluation."""
     told = json.loads((folder / name).read_text())
@@ -79,7 +86,7 @@ def other(folder: Path, key: str, word: str) -> None:
 
 def give_fid(folder: Path, value: float, folds: list[float]) -> None:
     """As if the evaluation had a number of a whole set too."""
-    number = {"value": value, "low": value - 1, "high": value + 1, "pictures": 18}
+    number = {"value": value, "low": value - 1, "high": value + 1, "pictures": 12}
     change(folder, "summary.json", lambda told: told["overall"].update(fid=number))
     change(folder, "folds.json", lambda told: told.update(fid=folds))
 
@@ -99,7 +106,7 @@ def test_a_constant_shift_is_the_difference_and_has_no_width(runs: Path) -> None
     assert told["value"] == pytest.approx(2 * near.number("hole_l1")["value"], rel=1e-6)
     assert told["low"] == pytest.approx(told["value"], rel=1e-6)
     assert told["high"] == pytest.approx(told["value"], rel=1e-6)
-    assert told["pictures"] == len(near.names) == 18
+    assert told["pictures"] == len(near.names) == 12
     assert comparison.difference(far, "hole_psnr")["value"] == pytest.approx(-20 * np.log10(3), rel=1e-4)
 
 
@@ -207,29 +214,26 @@ def test_evaluations_of_one_name_are_told_apart(runs: Path) -> None:
     assert [run.name for run in finished([runs / "near", runs / "other" / "near"])] == ["runs/near", "other/near"]
 
 
-def test_a_comparison_leaves_what_it_promises(runs: Path, tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", InputWarning)
-        compare([runs / name for name in SHIFTS], "far", tmp_path / "out")
-    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+def test_a_comparison_leaves_what_it_promises(out: Path) -> None:
+    assert {file.name for file in out.iterdir()} == {
         *("table.md", "table.tex", "table.csv", "differences.md", "sheet.png", "dots.png"),
     }
-    table = (tmp_path / "out" / "table.md").read_text()
+    table = (out / "table.md").read_text()
     near = next(line for line in table.splitlines() if line.startswith("| near |"))
     assert near.count("**") == 4  # best in hole_l1 and hole_psnr
     assert "hole_l1 ↓" in table and "hole_psnr ↑" in table and "seam_de |" in table and "raw_known_shift ↓" in table
-    told = (tmp_path / "out" / "differences.md").read_text()
+    told = (out / "differences.md").read_text()
     row = next(line for line in told.splitlines() if line.startswith("| near - far |"))
-    assert re.match(r"\| near - far \| -[\d.]+\* \[-[\d.]+, -[\d.]+\] \| \+9\.54\d\* ", row)
-    overall = {(line["method"], line["metric"]): line for line in lines(tmp_path / "out") if line["part"] == "overall"}
+    assert re.match(r"\| near - far \| \+9\.54\d\* \[\+9\.54\d, \+9\.54\d\] \| -0\.078\d+\* \[", row)
+    assert row.endswith("| +0.0000 [+0.0000, +0.0000] |")  # nothing differs, nothing is marked
+    overall = {(line["method"], line["metric"]): line for line in lines(out) if line["part"] == "overall"}
     assert len(overall) == len(SHIFTS) * 2 * len(METRICS)
     assert float(overall["near", "hole_psnr"]["difference"]) == pytest.approx(20 * np.log10(3), rel=1e-4)
     assert overall["near", "hole_psnr"]["excludes_0"] == "1" and overall["far", "hole_psnr"]["difference"] == ""
 
 
-def test_latex_has_a_cell_for_each_column(runs: Path, tmp_path: Path) -> None:
-    compare([runs / name for name in SHIFTS], None, tmp_path)
-    text = (tmp_path / "table.tex").read_text()
+def test_latex_has_a_cell_for_each_column(out: Path) -> None:
+    text = (out / "table.tex").read_text()
     columns = len(re.search(r"\\begin\{tabular\}\{(l?r*)\}", text).group(1))
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len(body) == 1 + len(SHIFTS) and {line.count("&") for line in body} == {columns - 1}
@@ -237,17 +241,25 @@ def test_latex_has_a_cell_for_each_column(runs: Path, tmp_path: Path) -> None:
     assert not re.search(r"(?<!\\)[_%#]", text.replace("% Composite", "")) and text.isascii()
 
 
-def test_the_sheet_shows_the_same_holes(runs: Path, made: Path, tmp_path: Path) -> None:
-    compare([runs / "near", runs / "far"], None, tmp_path)
-    sheet = np.asarray(Image.open(tmp_path / "sheet.png")).astype(int)
-    assert sheet.shape[1] == 4 * (THUMB + GAP) + GAP  # masked, near, far, truth
-    top, lefts = LINE + GAP, [GAP + column * (THUMB + GAP) for column in range(4)]
-    masked, near, far, truth = (sheet[top : top + THUMB, left : left + THUMB] for left in lefts)
-    inside = (far - truth).min(-1) == SHIFTS["far"]
-    outside = (far == truth).all(-1)
-    assert inside.mean() > 0.02 and (inside | outside).mean() > 0.8  # all but the blurred border
-    assert ((near - truth)[inside] == SHIFTS["near"]).mean() > 0.95
-    assert (masked[inside] == 128).mean() > 0.95 and (masked[outside] == truth[outside]).mean() > 0.95
+def test_the_sheet_shows_the_same_holes(made: Path, out: Path) -> None:
+    sheet = np.asarray(Image.open(out / "sheet.png")).astype(int)
+    assert sheet.shape[:2] == (LINE + GAP + ROWS * (THUMB + LINE + GAP), 5 * (THUMB + GAP) + GAP)
+    pairs = Manifest(str(made / "runs" / "near" / "manifest.jsonl"), str(made / "photos")).made
+    name = min(pairs.names, key=lambda name: seed_of("sheet", name))
+    hole, known = (
+        _well_inside(part) for part in (pairs[pairs.names.index(name)].hole, ~pairs[pairs.names.index(name)].hole)
+    )
+    top, lefts = LINE + GAP, [GAP + place * (THUMB + GAP) for place in range(5)]
+    masked, near, far, _, truth = (sheet[top : top + THUMB, left : left + THUMB] for left in lefts)
+    assert hole.any() and known.any() and (masked[hole] == GREY).all() and (masked[known] == truth[known]).all()
+    for picture, shift in ((near, SHIFTS["near"]), (far, SHIFTS["far"])):
+        assert (picture[known] == truth[known]).all() and (abs(picture - truth - shift)[hole] <= 1).all()
+
+
+def _well_inside(part: np.ndarray) -> np.ndarray:
+    """A part of a picture as a thumbnail has it, without its border, which is blurred."""
+    large = Image.fromarray(part).convert("L").resize((THUMB, THUMB), Image.Resampling.NEAREST)
+    return np.asarray(large.filter(ImageFilter.MinFilter(21))) > 0
 
 
 def test_without_the_photographs_there_is_a_table_and_a_warning(runs: Path, tmp_path: Path) -> None:
@@ -272,69 +284,27 @@ def test_other_commits_and_versions_are_told(runs: Path, tmp_path: Path) -> None
     assert "torch 0.1 and" in (tmp_path / "table.md").read_text()
 
 
-def test_a_number_that_was_refused_or_not_measured_has_a_note(runs: Path, tmp_path: Path) -> None:
-    change(runs / "near", "summary.json", lambda told: told["overall"].update(fid={"refused": "too few pictures"}))
-    change(runs / "far", "summary.json", lambda told: told["overall"].pop("hole_l1"))
-    compare([runs / "near", runs / "far"], None, tmp_path)
-    table = (tmp_path / "table.md").read_text()
-    notes = dict(line.split(". ", 1) for line in table.splitlines() if re.match(r"\d+\. ", line))
-    assert set(notes.values()) == {
-        "too few pictures",
-        "far was measured without fid",
-        "far was measured without hole_l1",
-    }
-    assert all(f"– ({number})" in table for number in notes)
-    assert {line["note"] for line in lines(tmp_path) if line["metric"] == "fid"} >= {"too few pictures"}
+def test_a_number_that_was_refused_or_not_measured_has_a_note(runs: Path) -> None:
+    refused = {"refused": "too few pictures"}
+    change(runs / "near", "summary.json", lambda told: [part.update(fid=refused) for part in parts(told)])
+    change(runs / "far", "summary.json", lambda told: [part.pop("hole_l1") for part in parts(told)])
+    table = table_md(compared(runs, "near", "far"))
+    notes = dict(reversed(line.split(". ", 1)) for line in table.splitlines() if re.match(r"\d+\. ", line))
+    assert set(notes) == {refused["refused"], "far was measured without fid", "far was measured without hole_l1"}
+    assert f"| far | – ({notes['far was measured without hole_l1']}) |" in table
+    assert "fid ↓" in table and "By hole ratio: fid" not in table  # a table of nothing
+    assert "no group or range has fid" in table
 
 
-def test_published_numbers_stand_beside_the_same_protocol_and_data_only(runs: Path) -> None:
-    near = finished([runs / "near"])[0]
-    misato, places2, *_ = PUBLISHED
-    paper = yaml.safe_load((Path(CONF) / "masks" / "paper.yaml").read_text())
-
-    def as_if(like: Published, mask: dict, **about: object) -> Finished:
-        """The evaluation as if it were of a published table's data."""
-        names = [str(number) for number in range(like.pairs)]
-        summary = near.summary | {"provenance": near.about | {"protocol": "official"} | about}
-        manifest = {name: {"mask": mask} for name in names}
-        return replace(near, summary=summary, option=like.option, manifest=manifest, names=names)
-
-    def fitting(run: Finished) -> list[Published]:
-        return [one for one in PUBLISHED if one.fits(run)]
-
-    drawn = {"kind": paper.pop("_target_").rpartition(".")[2], "knobs": paper, "seed": 3, "number": 1}
-    assert fitting(near) == []
-    assert fitting(as_if(misato, {"file": "mask/0.png"})) == [misato, PUBLISHED[2]]
-    assert fitting(as_if(misato, {"file": "mask/0.png"}, protocol="standard")) == []
-    assert fitting(as_if(replace(misato, pairs=1999), {"file": "mask/0.png"})) == []
-    assert fitting(as_if(places2, drawn)) == [places2]
-    assert fitting(as_if(places2, drawn | {"knobs": paper | {"hi": 0.9}})) == []
-    table = table_md(Comparison.of([as_if(misato, {"file": "mask/0.png"})], None))
-    assert "| ASUKA (published) | **0.1500**" not in table and "| ASUKA (published) | 0.1500 |" in table
-    assert "| MAE-FAR (published) | **0.1420** |" in table and "Table 1" in table
-    assert "published" not in table_md(Comparison.of([near], None))
-
-
-def test_the_published_tables_are_whole() -> None:
-    for one in PUBLISHED:
-        assert {len(numbers) for numbers in one.rows.values()} == {len(one.keys)}
-
-
-def test_numbers_of_a_column_have_equal_digits_and_one_best() -> None:
-    cells = column([{"value": 9.5, "low": 9, "high": 10}, {"value": 101.26}, {"refused": "why"}], "higher")
-    assert [cell.text for cell in cells] == ["9.5", "101.3", "–"]
-    assert [cell.best for cell in cells] == [False, True, False]
-    assert cells[0].interval == "[9.0, 10.0]" and cells[2].note == "why"
-    assert [cell.best for cell in column([{"value": 0.2}, {"value": 0.1}], "lower")] == [False, True]
-    assert not any(cell.best for cell in column([{"value": 0.2}, {"value": 0.1}], None))
-    signs = column([{"value": 1.0, "low": 0.5, "high": 2.0}, {"value": 1.0, "low": -0.5, "high": 2.0}], None, "+")
-    assert [cell.text for cell in signs] == ["+1.000*", "+1.000"]
+def parts(told: dict) -> list[dict]:
+    """The numbers of all pairs, and those of each range of hole ratios."""
+    return [told["overall"], *(cells["numbers"] for cells in told["hole_ratio"].values())]
 
 
 def test_dots_stand_at_the_numbers(runs: Path) -> None:
     comparison = compared(runs, *SHIFTS)
     panels = [axes for axes in dots(comparison).axes if axes.axison]
-    assert [axes.get_title(loc="left") for axes in panels] == [comparison.head(key) for key in METRICS]
-    drawn = [line.get_xdata()[0] for line in panels[0].lines if line.get_marker() == "o"]
+    assert [axes.get_title(loc="left") for axes in panels] == ["hole_psnr ↑", "hole_l1 ↓", "seam_de", "known_shift ↓"]
+    drawn = [line.get_xdata()[0] for line in panels[1].lines if line.get_marker() == "o"]
     assert drawn == [run.number("hole_l1")["value"] for run in comparison.runs]
     assert [label.get_text() for label in panels[0].get_yticklabels()] == list(SHIFTS)

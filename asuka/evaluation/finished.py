@@ -42,7 +42,14 @@ class Finished:
 
     def number(self, key: str) -> Number:
         """A number of all pairs; where it was not measured, that."""
-        return self.overall.get(key, {"refused": f"{self.name} was measured without {key}"})
+        return self._told(self.overall, key)
+
+    def placed(self, part: str, place: str, key: str) -> Number:
+        """The same of a group or a range of hole ratios."""
+        return self._told(self.summary[part][place]["numbers"], key)
+
+    def _told(self, numbers: Numbers, key: str) -> Number:
+        return numbers.get(key, {"refused": f"{self.name} was measured without {key}"})
 
     def result(self, name: str) -> Path:
         """The file of a pair's raw result, first draw."""

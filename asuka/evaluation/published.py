@@ -9,6 +9,7 @@ import yaml
 
 from asuka.evaluation.finished import Finished
 
+DECIMALS = 3  # that every number was published with
 MASKS = Path(__file__).parents[2] / "conf" / "masks"
 PAPER = "arXiv 2312.04831 (CVPR 2025), Table 1"
 RELEASE = "the README of the released FLUX model"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from asuka.evaluation.comparison import RAW, Comparison
-from asuka.evaluation.published import PUBLISHED, Published
+from asuka.evaluation.published import DECIMALS, PUBLISHED, Published
 from asuka.evaluation.report import Number
 from asuka.evaluation.typeset import Cell, Table, column, excludes_zero, latex, markdown, rows
 
@@ -21,8 +21,9 @@ DIGITS = 9  # significant ones in table.csv
 
 def table_md(comparison: Comparison) -> str:
     """table.md: every number of every method."""
-    tables = _overall(comparison) + [_cost(comparison)] + _published(comparison) + _parts(comparison)
-    return f"{_heading(comparison)}\n\n{markdown(tables)}"
+    parts = _parts(comparison)
+    tables = _overall(comparison) + [_cost(comparison)] + _published(comparison) + parts
+    return f"{_heading(comparison)}\n\n{markdown(tables)}{_absent(comparison, parts)}"
 
 
 def table_tex(comparison: Comparison) -> str:
@@ -108,23 +109,25 @@ def _cost(comparison: Comparison) -> Table:
 
 
 def _parts(comparison: Comparison) -> list[Table]:
-    """For each number a table whose columns are groups of pairs, then ranges of hole ratios."""
+    """For each number a table whose columns are groups of pairs, then ranges of hole ratios; none where no method has
+    such a number anywhere."""
     tables, names = [], [run.name for run in comparison.runs]
     for part, title in PARTS.items():
         places = comparison.baseline.summary[part]
-        if len(places) < 2:
-            continue
         heads = [f"{place} ({cells['pairs']})" for place, cells in places.items()]
-        for key in _composite(comparison):
-            numbers = [[_placed(run.summary[part], place, key) for run in comparison.runs] for place in places]
-            cells = [column(one, comparison.better(key)) for one in numbers]
-            tables.append(Table(f"{title}: {comparison.head(key)}", heads, rows(names, cells)))
+        for key in _composite(comparison) if len(places) > 1 else ():
+            numbers = [[run.placed(part, place, key) for run in comparison.runs] for place in places]
+            if any("value" in number for one in numbers for number in one):
+                cells = [column(one, comparison.better(key)) for one in numbers]
+                tables.append(Table(f"{title}: {comparison.head(key)}", heads, rows(names, cells)))
     return tables
 
 
-def _placed(places: dict[str, Any], place: str, key: str) -> Number:
-    """A number of a group or range."""
-    return places[place]["numbers"].get(key, {"refused": f"measured without {key}"})
+def _absent(comparison: Comparison, tables: list[Table]) -> str:
+    """Which numbers have no table by group or by hole ratio, where others have."""
+    shown = {table.title.partition(": ")[2] for table in tables}
+    absent = [key for key in _composite(comparison) if comparison.head(key) not in shown]
+    return f"\nToo small for it, no group or range has {', '.join(absent)}.\n" if shown and absent else ""
 
 
 def _published(comparison: Comparison) -> list[Table]:
@@ -137,7 +140,8 @@ def _beside(comparison: Comparison, published: Published) -> Table:
     cells = []
     for place, key in enumerate(published.keys):
         theirs: list[Number] = [{"value": numbers[place]} for numbers in published.rows.values()]
-        cells.append(column(theirs + [run.number(key) for run in comparison.runs], comparison.better(key)))
+        ours = [run.number(key) for run in comparison.runs]
+        cells.append(column(theirs + ours, comparison.better(key), digits=DECIMALS))
     heads = [comparison.head(key) for key in published.keys]
     return Table(f"Beside the numbers of {published.source}", heads, rows(names, cells))
 

@@ -32,11 +32,13 @@ class Table:
     rows: list[tuple[str, list[Cell]]]
 
 
-def column(numbers: Sequence[Number], better: str | None, sign: str = "-") -> list[Cell]:
-    """Numbers that stand below one another, with equally many digits; the best, as it is displayed, is bold where
-    there is a better way and one that is worse. `sign` "+" shows every sign, and * an interval without 0."""
+def column(numbers: Sequence[Number], better: str | None, sign: str = "-", digits: int | None = None) -> list[Cell]:
+    """Numbers that stand below one another, with equally many digits after the point: `digits`, or as many as give the
+    largest SIGNIFICANT ones. The best, as it is displayed, is bold where there is a better way and one that is worse.
+    `sign` "+" shows every sign, and * an interval without 0."""
     values = [number["value"] for number in numbers if "value" in number]
-    digits = _digits([value for value in values if isfinite(value)])
+    if digits is None:
+        digits = _digits([value for value in values if isfinite(value)])
     texts = [f"{number['value']:{sign}.{digits}f}" if "value" in number else MISSING for number in numbers]
     best = _best(values, better)
     winner = None if best is None else f"{best:{sign}.{digits}f}"
