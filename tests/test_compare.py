@@ -168,6 +168,10 @@ REFUSED = {
         lambda run: change(run, "summary.json", lambda told: told["provenance"].update(protocol="official")),
         "far was measured with protocol=official and .*near with standard",
     ),
+    "other networks": (
+        lambda run: change(run, "summary.json", lambda told: told["provenance"].update(networks={"inception": "0"})),
+        "far was measured by other weights of inception than .*near",
+    ),
     "other images": (
         lambda run: other(run, "images", "sha256"),
         r"far was measured on other images than .*near \(pairs 03-1, 03-2\)",
@@ -186,6 +190,9 @@ REFUSED = {
 @pytest.mark.parametrize("fault", REFUSED)
 def test_what_does_not_belong_together_is_refused(runs: Path, fault: str) -> None:
     spoil, told = REFUSED[fault]
+    change(
+        runs / "near", "summary.json", lambda told: told["provenance"].update(networks={"inception": "1", "vgg": "2"})
+    )
     spoil(runs / "far")
     with pytest.raises(InputError, match=told):
         compared(runs, "near", "far")

@@ -98,6 +98,12 @@ def _unlike(run: Finished, base: Finished) -> list[str]:
             f"{run.folder} was measured with protocol={protocols[0]} and {base.folder} with {protocols[1]}; evaluate "
             "both with the same"
         )
+    ours, theirs = run.about["networks"], base.about["networks"]
+    if other := sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]):
+        problems.append(
+            f"{run.folder} was measured by other weights of {', '.join(other)} than {base.folder}; evaluate both with the "
+            "same"
+        )
     for key, word in SAME.items():
         if run.about[key] != base.about[key] and run.manifest.keys() == base.manifest.keys():
             other = [name for name in base.names if run.manifest[name][word] != base.manifest[name][word]]
