@@ -101,8 +101,8 @@ def _unlike(run: Finished, base: Finished) -> list[str]:
     ours, theirs = run.about["networks"], base.about["networks"]
     if other := sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]):
         problems.append(
-            f"{run.folder} was measured by other weights of {', '.join(other)} than {base.folder}; evaluate both with the "
-            "same"
+            f"{run.folder} was measured by other weights of {', '.join(other)} than {base.folder}; evaluate both with "
+            "the same"
         )
     for key, word in SAME.items():
         if run.about[key] != base.about[key] and run.manifest.keys() == base.manifest.keys():
