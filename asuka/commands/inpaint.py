@@ -38,7 +38,7 @@ def inpaint(config: DictConfig) -> None:
     outcomes = _worked(config, todo) if todo else []
     failed = [one.error for one in outcomes if one.error]
     changed, seconds = sum(one.changed for one in outcomes), time.perf_counter() - start
-    told = f"{changed} known bytes changed, {seconds:.1f} s, {_memory()}"
+    told = f"{changed} known bytes changed, {seconds:.1f} s, {memory()}"
     if not image.is_dir() and not failed:
         print(f"{out}: {told}")
     elif image.is_dir():
@@ -80,7 +80,7 @@ def _sources(jobs: list[Job]) -> tuple[list[Photo], list[np.ndarray]]:
     return [replace(job.photo, notes=()) for job in jobs], [job.hole for job in jobs]
 
 
-def _memory() -> str:
+def memory() -> str:
     """Peak memory of this process, and of the GPU where it works on one."""
     host = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB peak memory"
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():

@@ -56,8 +56,9 @@ class Scorer:
             picture = view(truth, mask, raw)
             for name, rows in self.scores.items():
                 found[f"score/{prefix}{name}"] = _values(name, rows, truth, mask, picture)
+            seen = self.protocol.seen(truth, mask, picture)
             for name, embed in self.spaces.items():
-                found[f"result/{prefix}{name}"] = embed(picture, mask).float().cpu().numpy()
+                found[f"result/{prefix}{name}"] = embed(seen, mask).float().cpu().numpy()
         return found
 
     def _stability(self, truth: Tensor, mask: Tensor, results: list[Tensor]) -> np.ndarray:
