@@ -14,7 +14,7 @@ from asuka.errors import InputError, nearest
 from asuka.registry import require
 from asuka.signature import misfit, parameters
 from asuka.training import knobs, world
-from asuka.training.disk import write_file
+from asuka.disk import write_file
 from asuka.training.knobs import LoopConfig
 
 CONF = str(Path(__file__).parents[1] / "conf")

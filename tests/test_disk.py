@@ -20,7 +20,7 @@ import asuka.data.stream
 from asuka.errors import InputError
 from asuka.train import train
 from asuka.training.checkpoint import Checkpoint
-from asuka.training.disk import mend, write_file, write_folder
+from asuka.disk import mend, write_file, write_folder
 from asuka.training.log import Log
 
 CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}

@@ -21,7 +21,7 @@ from asuka.metrics.perceptual import perceptual
 from asuka.metrics.pixel import hole_psnr, psnr
 from asuka.metrics.seam import colour_shift, excess_seam_de, known_shift, preservation
 from asuka.registry import fingerprint, locate
-from asuka.training.disk import write_file
+from asuka.disk import write_file
 from asuka.training.log import half_width
 from asuka.trial import Trial, begin
 

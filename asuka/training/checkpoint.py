@@ -6,7 +6,7 @@ from pickle import UnpicklingError
 import torch
 
 from asuka.errors import InputError
-from asuka.training.disk import disk_errors, half_of, sync
+from asuka.disk import disk_errors, half_of, sync
 
 
 class Checkpoint:

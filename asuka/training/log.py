@@ -8,7 +8,7 @@ from torch import Tensor
 from asuka.figure import write
 from asuka.image import grid, save
 from asuka.training.curves import curves
-from asuka.training.disk import disk_errors, write_file
+from asuka.disk import disk_errors, write_file
 
 
 class Log:
