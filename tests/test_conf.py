@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 import yaml
 from conftest import arguments, composed
+from layouts import misato_in
 from omegaconf import OmegaConf
 from PIL import Image
 
 from asuka.config import CONF, build, build_all, check, guard
+from asuka.data.files import Files
+from asuka.data.made import Made, Photographs
+from asuka.data.manifest import freeze
 from asuka.errors import InputError
 from asuka.signature import KINDS, misfit, parameters
 from asuka.training.knobs import LEAST, LoopConfig
@@ -38,13 +42,18 @@ HOMES = {
 TOY = {
     "base": ["base.weights={toy}/base"],
     "data/folder": ["data.root={photos}", "data.size=32", "data.dev=0.3"],
+    "data/manifest": ["data.path={bench}/manifest.jsonl", "data.root={bench}"],
+    "data/misato": ["data.root={bench}"],
     "data/mixed": ["data.root={photos}", "data.size=32", "data.dev=0.3"],
+    "data/pairs": ["data.root={bench}"],
+    "data/places2": ["data.root={photos}", "data.size=32"],
     "data/synthetic": ["data.size=32", "data.count=8", "data.val_count=8"],
     "masks": [],
     "method/asuka": [
         *("method.condition.weights={toy}/align", "method.condition.mae={toy}/mae"),
         "method.decode.weights={toy}/decoder",
     ],
+    "method/folder": ["method.path={photos}"],
     "method/sd": [],
     "method/condition/caption": [],
     "method/condition/empty": [],
@@ -129,14 +138,22 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of MISATO, grey, and a manifest that lists none of it."""
+    root = misato_in(tmp_path_factory.mktemp("bench") / "512", 512, "")
+    freeze(Made(Photographs(Files(root)), [], {"data": "pairs"}), root / "manifest.jsonl")
+    return root
+
+
 @by_option
-def test_an_option_is_built_at_toy_size(file: Path, toy: Path, photos: Path, tmp_path: Path) -> None:
+def test_an_option_is_built_at_toy_size(file: Path, toy: Path, photos: Path, bench: Path, tmp_path: Path) -> None:
     group = group_of(file)
     root, choice = next(case for case in cases() if case[1] == f"{group}={file.stem}")
     if group == "stage":
         config = composed(root, *arguments(file.stem, toy, tmp_path))
     else:
-        parts = {"toy": toy, "photos": photos}
+        parts = {"toy": toy, "photos": photos, "bench": bench}
         small = [word.format(**parts) for word in TOY.get(f"{group}/{file.stem}") or TOY.get(group, [])]
         assert f"{group}/{file.stem}" in TOY or group in TOY, f"give {group}/{file.stem} a row in TOY"
         base = [] if group == "base" else [word.format(**parts) for word in TOY["base"]]

@@ -13,7 +13,10 @@ ENTRIES = ("asuka.train", "asuka.inpaint", "asuka.weights", "scripts")
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
-    ("asuka.foreign", "asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding", "asuka.signature"),
+    (
+        *("asuka.disk", "asuka.foreign", "asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding"),
+        *("asuka.signature", "asuka.stems"),
+    ),
     ("asuka.batch", "asuka.figure", "asuka.photo"),
     ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),

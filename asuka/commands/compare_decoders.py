@@ -14,6 +14,7 @@ from asuka.condition import Empty
 from asuka.decode import Plain
 from asuka.diffusion.base import LatentDiffusion
 from asuka.diffusion.samplers import concat
+from asuka.disk import write_file
 from asuka.errors import InputError
 from asuka.image import grid, paste, save
 from asuka.methods.diffusion import DiffusionInpainter
@@ -21,7 +22,6 @@ from asuka.metrics.perceptual import perceptual
 from asuka.metrics.pixel import hole_psnr, psnr
 from asuka.metrics.seam import colour_shift, excess_seam_de, known_shift, preservation
 from asuka.registry import fingerprint, locate
-from asuka.training.disk import write_file
 from asuka.training.log import half_width
 from asuka.trial import Trial, begin
 
