@@ -192,6 +192,17 @@ def drawn(
     return Made(source, recipes, words)
 
 
+def first(pairs: Made, count: int | None) -> Made:
+    """The pairs of the first `count` photographs; all where it is None. InputError for none."""
+    if count is None:
+        return pairs
+    if count < 1:
+        raise InputError(f"count={count}: there would be nothing to measure; give 1 or more")
+    kept = set(list(dict.fromkeys(pairs.photos))[:count])
+    recipes = [recipe for recipe, photo in zip(pairs.recipes, pairs.photos, strict=True) if photo in kept]
+    return Made(pairs.source, recipes, pairs.words)
+
+
 def checked(data: bytes, wanted: str, path: object) -> str:
     """The sha256 of a file's bytes. InputError where another one is wanted."""
     found = hashlib.sha256(data).hexdigest()
