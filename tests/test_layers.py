@@ -45,7 +45,7 @@ OWNERS = {
     "hydra": ("asuka.config", "asuka.terminal", *ENTRIES),
     "omegaconf": ("asuka.config", "asuka.commands", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
-    "cv2": ("asuka.data", "asuka.hole", "asuka.paste", "asuka.window", "scripts"),
+    "cv2": ("asuka.data", "asuka.hole", "asuka.metrics.official", "asuka.paste", "asuka.window", "scripts"),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
     "matplotlib": ("asuka.commands", "asuka.figure", "asuka.training.curves"),
@@ -62,7 +62,9 @@ OWNERS = {
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
         "asuka.commands.try_drop_in",
     ),
-    "transformers": ("asuka.diffusion",),
+    "sklearn": (),  # tests alone compare with it
+    "torchvision": ("asuka.metrics.official_inception",),
+    "transformers": ("asuka.diffusion", "asuka.metrics.clip"),
 }
 SPEAKERS = (*ENTRIES, "asuka.commands", "asuka.terminal")
 DRAWERS = {"utils", "helpers", "common", "misc", "core"}
