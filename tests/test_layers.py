@@ -21,7 +21,7 @@ ROWS = (
     ("asuka.alignment", "asuka.prompt", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),
     ("asuka.fill", "asuka.folders", "asuka.methods", "asuka.roundtrip"),
-    ("asuka.assembly", "asuka.ranking", "asuka.stages"),
+    ("asuka.assembly", "asuka.evaluation", "asuka.ranking", "asuka.stages"),
     ("asuka.parts",),
     ("asuka.config", "asuka.pipeline"),
     ("asuka.options", "asuka.terminal", "asuka.trial"),
@@ -48,7 +48,10 @@ OWNERS = {
     "hydra": ("asuka.config", "asuka.terminal", *ENTRIES),
     "omegaconf": ("asuka.config", "asuka.commands", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
-    "cv2": ("asuka.data", "asuka.hole", "asuka.methods.opencv", "asuka.paste", "asuka.window", "scripts"),
+    "cv2": (
+        *("asuka.data", "asuka.hole", "asuka.methods.opencv", "asuka.metrics.official"),
+        *("asuka.paste", "asuka.window", "scripts"),
+    ),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
     "matplotlib": ("asuka.commands", "asuka.figure", "asuka.training.curves"),
@@ -65,7 +68,9 @@ OWNERS = {
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
         *("asuka.commands.try_drop_in", "asuka.methods.any_pipeline"),
     ),
-    "transformers": ("asuka.diffusion",),
+    "sklearn": (),  # tests alone compare with it
+    "torchvision": ("asuka.metrics.official_inception",),
+    "transformers": ("asuka.diffusion", "asuka.metrics.clip"),
 }
 SPEAKERS = (*ENTRIES, "asuka.commands", "asuka.terminal")
 DRAWERS = {"utils", "helpers", "common", "misc", "core"}
