@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("asuka", "mae", "decoder", "scripts")
-ENTRIES = ("asuka.train", "asuka.inpaint", "asuka.weights", "scripts")
+ENTRIES = ("asuka.train", "asuka.evaluate", "asuka.inpaint", "asuka.weights", "scripts")
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
@@ -70,7 +70,6 @@ OWNERS = {
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
         *("asuka.commands.try_drop_in", "asuka.methods.any_pipeline"),
     ),
-    "sklearn": (),  # tests alone compare with it
     "torchvision": ("asuka.metrics.official_inception",),
     "transformers": ("asuka.diffusion", "asuka.metrics.clip"),
 }

@@ -17,11 +17,11 @@ from asuka.disk import write_file
 from asuka.errors import InputError
 from asuka.evaluation.harness import Harness
 from asuka.evaluation.measured import Measured
-from asuka.evaluation.provenance import commit, digest, versions
+from asuka.evaluation.provenance import RULES, commit, digest, networks, versions
 from asuka.evaluation.report import report
 from asuka.evaluation.sheets import draw_sheets
 from asuka.evaluation.table import table
-from asuka.metrics.table import chosen
+from asuka.metrics.table import Protocol, chosen
 from asuka.training import world
 from asuka.training.machine import device, wait
 
@@ -51,7 +51,7 @@ def evaluate(config: DictConfig) -> dict:
     if not len(measured):
         raise InputError(*_missing(measured, pairs))
     summary, folds = report(measured, protocol, config.seed)
-    summary |= {"provenance": _provenance(config, measured, weights), "failed": measured.failed}
+    summary |= {"provenance": _provenance(config, measured, protocol, weights), "failed": measured.failed}
     _write(harness, measured, summary, folds, start)
     if measured.failed:
         raise InputError(*_missing(measured, pairs))
@@ -84,7 +84,7 @@ def _frozen(pairs: Made, run_dir: Path) -> Made:
     return frozen(pairs, file)
 
 
-def _provenance(config: DictConfig, measured: Measured, weights: str) -> dict:
+def _provenance(config: DictConfig, measured: Measured, protocol: Protocol, weights: str) -> dict:
     """What the numbers rest on."""
     plain = OmegaConf.to_container(config, resolve=True)
     return {
@@ -96,6 +96,8 @@ def _provenance(config: DictConfig, measured: Measured, weights: str) -> dict:
         "method": plain["method"],
         "weights": weights,
         **data_digest(Path(config.run_dir) / "manifest.jsonl"),
+        "networks": networks(protocol),
+        "rules": RULES[config.protocol],
         "commit": commit(),
         "versions": versions(),
     }

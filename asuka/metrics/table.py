@@ -11,9 +11,15 @@ from torch import Tensor
 from asuka.errors import InputError, nearest
 from asuka.image import THRESHOLD, paste
 from asuka.metrics import pixel, seam, structure
+from asuka.metrics.discriminative import ids
+from asuka.metrics.frechet import fid
 from asuka.metrics.gradient import edge_gradient
+from asuka.metrics.kernel import kid
 from asuka.metrics.metric import HIGHER, LOWER, Embed, Rows, Score, SetScore, Space, each
+from asuka.metrics.official_inception import official_fid
 from asuka.metrics.perceptual import distance
+from asuka.metrics.principal import ids_pca64
+from asuka.metrics.whole import plain, renamed
 
 CLIP = "openai/clip-vit-large-patch14"
 # (truth, mask, picture) -> picture, all (B, 3, H, W) in [-1, 1].
@@ -66,8 +72,8 @@ SCORES: dict[str, Score] = {
     "hole_ssim": Score(each(structure.hole_ssim), HIGHER),
     "l1": Score(each(pixel.l1), LOWER),
     "hole_l1": Score(each(pixel.hole_l1), LOWER),
-    "lpips_alex": Score(partial(distance, "alex"), LOWER),
-    "lpips_vgg": Score(partial(distance, "vgg"), LOWER),
+    "lpips_alex": Score(partial(distance, "alex"), LOWER, "lpips-alex"),
+    "lpips_vgg": Score(partial(distance, "vgg"), LOWER, "lpips-vgg"),
     "edge_gradient": Score(each(edge_gradient), LOWER),
     "seam_de": Score(each(seam.seam_de), None),  # the truth has contrasts of its own
     "excess_seam_de": Score(each(seam.excess_seam_de), LOWER),
@@ -80,21 +86,32 @@ SCORES: dict[str, Score] = {
     "clip_hole": _by_clip("clip_hole", CLIP),
 }
 SPACES: dict[str, Space] = {
-    "inception": Space(_late("inception", "inception_whole"), per_hole=False),
-    "inception_box": Space(_late("inception", "inception_box"), per_hole=True),
+    "inception": Space(_late("inception", "inception_whole"), per_hole=False, reads="inception"),
+    "inception_box": Space(_late("inception", "inception_box"), per_hole=True, reads="inception"),
 }
-SETS: dict[str, SetScore] = {}
+FEW = 64  # photographs; of fewer, distances of distributions are mostly their bias
+SETS: dict[str, SetScore] = {
+    "fid": SetScore("inception", fid, {"fid": LOWER}, FEW),
+    "local_fid": SetScore("inception_box", renamed(fid, "local_"), {"local_fid": LOWER}, FEW),
+    "kid": SetScore("inception", kid, {"kid": LOWER}, FEW),
+    "ids": SetScore("inception", ids, {"u_ids": HIGHER, "p_ids": HIGHER}),
+    "ids_pca64": SetScore("inception", ids_pca64, {"u_ids_pca64": HIGHER, "p_ids_pca64": HIGHER}),
+}
 OFFICIAL_SCORES: dict[str, Score] = {
     "psnr": Score(_ready("official", "official_psnr"), HIGHER),
     "ssim": Score(_ready("official", "official_ssim"), HIGHER),
-    "lpips": Score(_late("official", "official_lpips"), LOWER),
+    "lpips": Score(_late("official", "official_lpips"), LOWER, "lpips-alex"),
     "grad": Score(_ready("official", "official_grad"), LOWER),
     "clip": _by_clip("clip", CLIP),
 }
 OFFICIAL_SPACES: dict[str, Space] = {
-    "inception": Space(_late("official_inception", "official_inception"), per_hole=False),
+    "inception": Space(
+        _late("official_inception", "official_inception"), per_hole=False, reads="inception-torchvision"
+    ),
 }
-OFFICIAL_SETS: dict[str, SetScore] = {}
+OFFICIAL_SETS: dict[str, SetScore] = {
+    "fid": SetScore("inception", plain(official_fid), {"fid": LOWER}, FEW),
+}
 
 
 def _binary(levels: Tensor) -> Tensor:

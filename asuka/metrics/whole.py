@@ -29,12 +29,56 @@ class Whole(Protocol):
 
 @dataclass(frozen=True)
 class Reducer:
-    """A Reduce of asuka/metrics/metric.py; `open` gives the sets it computes from, which can do more than that."""
+    """(real (P, K), results (N, K), photo (N,)) -> numbers by name; result n was made of the photograph real[photo[n]].
+
+    `open` gives the sets it computes from, which can do more than that.
+    """
 
     open: Callable[[Tensor, Tensor, Tensor], Whole]
 
     def __call__(self, real: Tensor, result: Tensor, photo: Tensor) -> dict[str, float]:
         return self.open(real, result, photo).numbers()
+
+
+@dataclass(frozen=True)
+class Recounted:
+    """Sets whose numbers a plain function gives, computed anew where photographs are left out."""
+
+    reduce: Callable[[Tensor, Tensor, Tensor], dict[str, float]]
+    real: Tensor
+    result: Tensor
+    photo: Tensor
+
+    def numbers(self) -> dict[str, float]:
+        return self.reduce(self.real, self.result, self.photo)
+
+    def without(self, gone: Tensor) -> dict[str, float]:
+        kept = ~gone[self.photo]
+        return self.reduce(self.real, self.result[kept], self.photo[kept])
+
+
+def plain(reduce: Callable[[Tensor, Tensor, Tensor], dict[str, float]]) -> Reducer:
+    """The Reducer of a function (real (P, K), result (N, K), photo (N,)) -> numbers by name."""
+    return Reducer(lambda real, result, photo: Recounted(reduce, real, result, photo))
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """The same sets, whose numbers have a word in front of their names."""
+
+    whole: Whole
+    word: str
+
+    def numbers(self) -> dict[str, float]:
+        return {f"{self.word}{name}": value for name, value in self.whole.numbers().items()}
+
+    def without(self, gone: Tensor) -> dict[str, float]:
+        return {f"{self.word}{name}": value for name, value in self.whole.without(gone).items()}
+
+
+def renamed(reducer: Reducer, word: str) -> Reducer:
+    """The same numbers with a word in front of their names: they are of other features."""
+    return Reducer(lambda real, result, photo: Renamed(reducer.open(real, result, photo), word))
 
 
 @dataclass(frozen=True)
