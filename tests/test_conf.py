@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import arguments, composed
-from layouts import misato_in
+from layouts import misato_zip
 from omegaconf import OmegaConf
 from PIL import Image
 from standins import stand_in
@@ -45,10 +45,10 @@ HOMES = {
 TOY = {
     "base": ["base.weights={toy}/base"],
     "data/folder": ["data.root={photos}", "data.size=32", "data.dev=0.3"],
-    "data/manifest": ["data.path={bench}/manifest.jsonl", "data.root={bench}"],
-    "data/misato": ["data.root={bench}"],
+    "data/manifest": ["data.path={bench}/manifest.jsonl", "data.root={bench}/misato.zip"],
+    "data/misato": ["data.root={bench}/misato.zip"],
     "data/mixed": ["data.root={photos}", "data.size=32", "data.dev=0.3"],
-    "data/pairs": ["data.root={bench}"],
+    "data/pairs": ["data.root={bench}/misato.zip"],
     "data/places2": ["data.root={photos}", "data.size=32"],
     "data/synthetic": ["data.size=32", "data.count=8", "data.val_count=8"],
     "masks": [],
@@ -133,9 +133,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All of MISATO, grey, and a manifest that lists none of it."""
-    root = misato_in(tmp_path_factory.mktemp("bench") / "512", 512, "")
-    freeze(Made(Photographs(Files(root)), [], {"data": "pairs"}), root / "manifest.jsonl")
-    return root
+    folder = tmp_path_factory.mktemp("bench")
+    files = Files(misato_zip(folder / "misato.zip", 512, ""))
+    freeze(Made(Photographs(files), [], {"data": "pairs"}), folder / "manifest.jsonl")
+    return folder
 
 
 @by_option

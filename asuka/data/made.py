@@ -156,6 +156,11 @@ class Made:
             )
         return Taken(pair, found, mask_found, hole)
 
+    def first(self, photos: int) -> "Made":
+        """The pairs of the first so many photographs."""
+        kept = set(list(dict.fromkeys(self.photos))[:photos])
+        return Made(self.source, [recipe for recipe in self.recipes if stem(recipe.photo) in kept], self.words)
+
     def summary(self) -> str:
         """One line: how many there are."""
         count = len(set(self.photos))
