@@ -10,11 +10,11 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from asuka.disk import write_file
 from asuka.errors import InputError, nearest
 from asuka.registry import require
 from asuka.signature import misfit, parameters
 from asuka.training import knobs, world
-from asuka.training.disk import write_file
 from asuka.training.knobs import LoopConfig
 
 CONF = str(Path(__file__).parents[1] / "conf")
@@ -84,7 +84,7 @@ class EvaluateConfig:
     draws: int = 1
     protocol: str = "standard"
     metrics: list[str] | None = None
-    clip: str = "openai/clip-vit-large-patch14"
+    clip: str = "clip-vit-large-patch14"
     batch_size: int = 8
     seed: int = 0
     device: str = "auto"

@@ -10,9 +10,7 @@ from asuka.errors import InputError
 from asuka.image import save
 from asuka.jobs import Job
 from asuka.photo import photo
-
-SUFFIXES = (".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
-SHOWN = 10  # names in a sentence
+from asuka.stems import SUFFIXES, by_stem, check_partners
 
 
 @dataclass(frozen=True)
@@ -53,13 +51,9 @@ def paired(image: Path, mask: Path | None, out: Path, prior: Path | None, suffix
             place.is_file() or place.resolve() in [one.resolve() for one in (image, mask) if one]
         ):
             raise InputError(f"{word}={place}: results of a folder go into a folder of their own; give another")
-    images = _by_stem(image, [place for place in (mask, out, prior) if place])
-    masks = _by_stem(mask, [image, out]) if mask and mask.is_dir() else dict.fromkeys(images, mask)
-    lonely = [f"{images[stem]} has no mask" for stem in images if stem not in masks]
-    lonely += [f"{masks[stem]} has no image" for stem in masks if stem not in images]
-    if lonely:
-        more = f"; and {len(lonely) - SHOWN} more" if len(lonely) > SHOWN else ""
-        raise InputError(f"{'; '.join(lonely[:SHOWN])}{more}; files go together by their names without suffix")
+    images = _pictures(image, [place for place in (mask, out, prior) if place])
+    masks = _pictures(mask, [image, out]) if mask and mask.is_dir() else dict.fromkeys(images, mask)
+    check_partners(images, masks)
     return [
         Pair(images[stem], masks[stem], out / f"{stem}{suffix}", prior / f"{stem}{suffix}" if prior else None)
         for stem in images
@@ -101,18 +95,15 @@ def work(
             yield Outcome(pair, int((job.photo.pixels[known] != photo(pair.out).pixels[known]).sum()))
 
 
-def _by_stem(folder: Path, others: Sequence[Path]) -> dict[str, Path]:
+def _pictures(folder: Path, others: Sequence[Path]) -> dict[str, Path]:
     """The pictures below a folder by their path without suffix, in order; nothing that lies below `others`."""
     inner = [other.resolve() for other in others if folder.resolve() in other.resolve().parents]
-    found: dict[str, Path] = {}
+    names = []
     for file in sorted(folder.rglob("*")):
         parents = file.resolve().parents
         if file.suffix.lower() not in SUFFIXES or file.name.startswith(".") or any(one in parents for one in inner):
             continue
-        stem = file.relative_to(folder).with_suffix("").as_posix()
-        if stem in found:
-            raise InputError(f"{found[stem]} and {file} have one name but for the suffix; rename one of them")
-        found[stem] = file
-    if not found:
+        names.append(file.relative_to(folder).as_posix())
+    if not names:
         raise InputError(f"{folder}: no picture below it; give a folder of {', '.join(SUFFIXES)}")
-    return found
+    return {stem: folder / name for stem, name in by_stem(folder, names).items()}

@@ -7,13 +7,17 @@ import torch
 from accelerate.state import AcceleratorState
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from PIL import Image
 from safetensors.torch import load_file
+from standins import ToyLama
 
 from asuka.alignment import Alignment
 from asuka.config import CONF, register
 from asuka.data.synthetic import Synthetic
 from asuka.diffusion.base import LatentDiffusion
 from asuka.diffusion.tiny import build_scheduler, build_text_encoder, build_tokenizer, build_unet, build_vae
+from asuka.image import save
+from asuka.prompt import LearnedPrompt
 from asuka.registry import fingerprint
 from asuka.stages.base import export_base
 from decoder import ConditionalDecoder
@@ -29,6 +33,7 @@ SMALL = {
     "base": ["stage.channels=[16,16,16]", "stage.vae={toy}/base/vae"],
     "mae": ["stage.init={toy}/mae"],
     "align": ["base.weights={toy}/base", "stage.mae={toy}/mae"],
+    "prompt": ["base.weights={toy}/base", "stage.init={toy}/prompt"],
     "decoder": ["base.weights={toy}/base", "stage.align={toy}/align", "stage.mae={toy}/mae", "stage.crop=32"],
 }
 
@@ -55,7 +60,8 @@ def weights(run_dir: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with base/, mae/, align/ and decoder/: untrained, with noise on every weight so that nothing is zero."""
+    """A folder with base/, mae/, align/, decoder/, prompt/ and lama.pt: untrained, with noise on every weight so that
+    nothing is zero."""
     folder = tmp_path_factory.mktemp("toy")
     torch.manual_seed(0)
     tokenizer = build_tokenizer(Synthetic(count=50).train.captions())
@@ -75,6 +81,15 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     decoder = ConditionalDecoder.like(vae, trained_with={"vae": fingerprint(folder / "base/vae")})
     _shake(decoder)
     decoder.save_pretrained(folder / "decoder")
+    prompt = LearnedPrompt(8, base.context_dim, trained_with={"base": hashes["base"]})
+    _shake(prompt)
+    prompt.save_pretrained(folder / "prompt")
+    torch.jit.script(ToyLama()).save(folder / "lama.pt")
+    for name in ("one", "two", "three", "other"):  # results, by the names of what tests/test_methods.py fills
+        save(
+            Image.new("RGB", (131, 97), {"two": "red", "three": "blue"}.get(name, "green")),
+            folder / f"results/{name}.png",
+        )
     return folder
 
 

@@ -155,7 +155,7 @@ def test_what_is_no_set_of_photographs_is_named(photos: Path, tmp_path: Path) ->
         (one, 1.0, "data.dev=1.0, data.size=128, data.max_bad=0.01: zoom must lie above 0"),
     ):
         with pytest.raises(InputError, match=message):
-            Folder(root, dev=dev)
+            Folder(root, dev=dev).summary()
     with pytest.raises(InputError, match="gone: no such folder"):
         Folder(photos, val=tmp_path / "gone")
 

@@ -17,10 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import asuka.data.stream
+from asuka.disk import mend, write_file, write_folder
 from asuka.errors import InputError
 from asuka.train import train
 from asuka.training.checkpoint import Checkpoint
-from asuka.training.disk import mend, write_file, write_folder
 from asuka.training.log import Log
 
 CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}

@@ -18,6 +18,7 @@ def train(config: DictConfig) -> Table:
     quiet_libraries()
     run_dir = Path(config.run_dir)
     data, holes = build_all(config.data, config.masks)
+    pictures, held = data.train, data.val  # what cannot be trained on says so before anything is written
     print(data.summary())
     guard(run_dir, config)
     # Before the stage is built: its first weights are part of what the seed decides.
@@ -27,8 +28,8 @@ def train(config: DictConfig) -> Table:
     if stage.reads:
         print(f"reads {', '.join(f'{part} {mark}' for part, mark in stage.reads.items())}")
     loop = OmegaConf.to_object(config.loop)
-    visits = Visits(data.train, holes, config.seed, loop.distinct)
-    table = fit(stage, visits, Fixed(data.val, holes, config.seed), loop, run_dir)
+    visits = Visits(pictures, holes, config.seed, loop.distinct)
+    table = fit(stage, visits, Fixed(held, holes, config.seed), loop, run_dir)
     if table:
         print(table_text(table))
         print(f"weights: {run_dir}/weights   grids: {run_dir}/grids   curves: {run_dir}/curves.png")

@@ -1,15 +1,22 @@
 """Photographs with drawn scenes among them: what the tiny base learns from."""
 
+from functools import cached_property
+
 import numpy as np
 
 from asuka.data.folder import Folder
+from asuka.data.made import Made
+from asuka.data.masks import Holes
 from asuka.data.picture import Picture
 from asuka.data.synthetic import Synthetic
 from asuka.errors import InputError
 
 
 class Mixed:
-    """`data=mixed data.root=DIR data.share=0.4`: that share of each pass is drawn, the rest is DIR's."""
+    """`data=mixed data.root=DIR data.share=0.4`: that share of each pass is drawn, the rest is DIR's.
+
+    Measured on are its photographs alone, as with data=folder.
+    """
 
     def __init__(
         self,
@@ -22,16 +29,30 @@ class Mixed:
     ):
         if not 0 < share < 1:
             raise InputError(f"data.share={share}: must lie between 0 and 1; use data=folder or data=synthetic alone")
-        photos = Folder(root, val, size, dev, max_bad=max_bad)
-        drawn = round(len(photos.train) * share / (1 - share))
-        drawn_val = round(len(photos.val) * share / (1 - share))
-        scenes = Synthetic(size=size, count=100_000, val_count=max(drawn_val, 1))
-        self.train = Chain(photos.train, scenes.train, drawn)
-        self.val = Chain(photos.val, scenes.val, drawn_val)
-        self._photos, self._drawn = photos, drawn
+        self._photos, self._size, self._share = Folder(root, val, size, dev, max_bad=max_bad), size, share
+
+    @cached_property
+    def train(self) -> "Chain":
+        return Chain(self._photos.train, self._scenes.train, self._drawn(len(self._photos.train)))
+
+    @cached_property
+    def val(self) -> "Chain":
+        return Chain(self._photos.val, self._scenes.val, self._drawn(len(self._photos.val)))
+
+    def pairs(self, holes: Holes | None, per_photo: int, seed: int) -> Made:
+        """Every photograph with `per_photo` drawn holes, as Folder's."""
+        return self._photos.pairs(holes, per_photo, seed)
 
     def summary(self) -> str:
-        return f"{self._photos.summary()}; and {self._drawn} drawn scenes a pass"
+        return f"{self._photos.summary()}; and {self.train.extra} drawn scenes a pass"
+
+    @property
+    def _scenes(self) -> Synthetic:
+        return Synthetic(size=self._size, count=100_000, val_count=max(self._drawn(len(self._photos.val)), 1))
+
+    def _drawn(self, photos: int) -> int:
+        """Scenes beside so many photographs."""
+        return round(photos * self._share / (1 - self._share))
 
 
 class Chain:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from asuka.data.folder import Files
+from asuka.data.files import Files
 from asuka.errors import InputError
 
 QUALITIES = (90, 80, 70, 55, 40)

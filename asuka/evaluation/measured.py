@@ -17,6 +17,16 @@ DIGITS = 9  # of numbers in rows.csv: float32 comes back as it was
 
 
 @dataclass(frozen=True)
+class Features:
+    """What a metric of sets takes, and whose the rows of `real` are."""
+
+    real: Tensor  # (P, K)
+    results: Tensor  # (N, K)
+    photo: Tensor  # (N,) rows of `real`
+    names: list[str]  # (P,) of photographs
+
+
+@dataclass(frozen=True)
 class Measured:
     """N measured pairs in their order, and why others were not."""
 
@@ -25,9 +35,12 @@ class Measured:
     failed: dict[str, str]
 
     @classmethod
-    def of(cls, chunks: Sequence[Chunk]) -> "Measured":
+    def of(cls, chunks: Sequence[Chunk], names: Sequence[str]) -> "Measured":
+        """What chunks hold of the pairs `names`, in their order."""
         rows = {name: row for chunk in chunks for name, row in chunk.rows.items()}
-        return cls(list(rows), list(rows.values()), {name: why for chunk in chunks for name, why in chunk.failed.items()})
+        failed = {name: why for chunk in chunks for name, why in chunk.failed.items()}
+        there = [name for name in names if name in rows]
+        return cls(there, [rows[name] for name in there], {name: failed[name] for name in names if name in failed})
 
     def __len__(self) -> int:
         return len(self.names)
@@ -49,24 +62,27 @@ class Measured:
         """A column (N,) of float64; nan where a pair has no such number."""
         return np.array([np.atleast_1d(row[key])[min(draw, np.size(row[key]) - 1)] for row in self.rows], float)
 
-    def features(self, space: str, view: str, per_hole: bool, draw: int) -> tuple[Tensor, Tensor, Tensor]:
-        """real (P, K), results (N, K) and photo (N,), as metrics of sets take them; P = N where features differ from
-        hole to hole, else every photograph has one row."""
+    def features(self, space: str, view: str, per_hole: bool, draw: int) -> Features:
+        """Features as metrics of sets take them; where they differ from hole to hole P = N, else every photograph has
+        one row."""
         results = torch.from_numpy(np.stack([row[f"result/{view}{space}"][draw] for row in self.rows]))
         owners = self.names if per_hole else self.words("photo")
         first = {owner: place for place, owner in reversed(list(enumerate(owners)))}
-        order = list(dict.fromkeys(owners))
-        real = torch.from_numpy(np.stack([self.rows[first[owner]][f"real/{space}"] for owner in order]))
-        number = {owner: place for place, owner in enumerate(order)}
-        return real, results, torch.tensor([number[owner] for owner in owners])
+        places = sorted(first.values())
+        number = {owners[place]: row for row, place in enumerate(places)}
+        real = torch.from_numpy(np.stack([self.rows[place][f"real/{space}"] for place in places]))
+        photos = self.words("photo")
+        return Features(
+            real, results, torch.tensor([number[owner] for owner in owners]), [photos[place] for place in places]
+        )
 
     def save_features(self, file: Path, protocol: Protocol) -> None:
         """Everything that set scores read, as `features` gives it: for each space `real/SPACE` and `photo/SPACE`, and
         for each view `result/SPACE` (N, draws, K); `names` are the N pairs."""
         arrays: dict[str, np.ndarray] = {"names": np.array(self.names, dtype=str)}
         for name, space in protocol.spaces.items():
-            real, _, photo = self.features(name, "", space.per_hole, 0)
-            arrays |= {f"real/{name}": real.numpy(), f"photo/{name}": photo.numpy()}
+            found = self.features(name, "", space.per_hole, 0)
+            arrays |= {f"real/{name}": found.real.numpy(), f"photo/{name}": found.photo.numpy()}
             for view in protocol.views:
                 arrays[f"result/{view}{name}"] = np.stack([row[f"result/{view}{name}"] for row in self.rows])
         write_arrays(file, arrays)

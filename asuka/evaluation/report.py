@@ -6,15 +6,14 @@ from statistics import stdev
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from asuka.evaluation.measured import Measured
-from asuka.metrics.interval import bootstrap, groups, jackknife, leave_out
+from asuka.evaluation.measured import Features, Measured
+from asuka.metrics.interval import bootstrap, groups, jackknife
 from asuka.metrics.metric import MisleadingError, SetScore
 from asuka.metrics.table import Protocol
+from asuka.metrics.whole import Whole
 
 RANGES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1)  # of the hole ratio; an edge belongs to the range below it
-FOLDS = 20  # groups of photographs that a jackknife leaves out in turn
 Number = dict[str, float | str]  # value, low, high, pictures; or why there is none
 Numbers = dict[str, Number]
 
@@ -68,8 +67,10 @@ def _mean(values: np.ndarray, photos: list[str], seed: int) -> Number:
     if not len(there):
         return {"refused": "no picture has such a number"}
     number: Number = {"value": float(values[there].mean()), "pictures": len(there)}
-    if isfinite(number["value"]):
-        low, high = bootstrap(torch.from_numpy(values[there]), [photos[place] for place in there], seed)
+    owners = {photo: row for row, photo in enumerate(dict.fromkeys(photos))}
+    if isfinite(number["value"]) and len({photos[place] for place in there}) > 1:
+        photo = torch.tensor([owners[photos[place]] for place in there])
+        low, high = bootstrap(torch.from_numpy(values[there]), photo, seed)
         number |= {"low": low, "high": high}
     return number
 
@@ -79,33 +80,69 @@ def _sets(measured: Measured, protocol: Protocol, draw: int) -> Numbers:
     numbers: Numbers = {}
     for view in protocol.views:
         for score in protocol.sets.values():
-            features = measured.features(score.space, view, protocol.spaces[score.space].per_hole, draw)
-            numbers |= {f"{view}{key}": number for key, number in _set(score, features).items()}
+            found = measured.features(score.space, view, protocol.spaces[score.space].per_hole, draw)
+            numbers |= {f"{view}{key}": number for key, number in _set(score, found).items()}
     return numbers
 
 
 def _with_folds(measured: Measured, protocol: Protocol) -> tuple[Numbers, dict[str, list[float]]]:
     """Numbers of all set scores with intervals, and their values without each fold."""
-    numbers, folds = _sets(measured, protocol, 0), {}
-    members = dict(zip(measured.words("photo"), groups(measured.words("photo")), strict=True))
+    numbers: Numbers = {}
+    folds: dict[str, list[float]] = {}
+    for view in protocol.views:
+        for score in protocol.sets.values():
+            found = measured.features(score.space, view, protocol.spaces[score.space].per_hole, 0)
+            told, without = _folded(score, found)
+            numbers |= {f"{view}{key}": number for key, number in told.items()}
+            folds |= {f"{view}{key}": [one[key] for one in without] for key in told if without}
     return numbers, folds
 
 
-def _set(score: SetScore, features: tuple[Tensor, Tensor, Tensor]) -> Numbers:
+def _set(score: SetScore, found: Features) -> Numbers:
+    """A set score's numbers without intervals, or why there are none."""
     try:
-        return {key: {"value": value, "pictures": len(features[1])} for key, value in score.reduce(*features).items()}
+        told = _whole(score, found).numbers()
     except MisleadingError as error:
         return {key: {"refused": str(error)} for key in score.better}
+    return {key: {"value": value, "pictures": len(found.results)} for key, value in told.items()}
+
+
+def _whole(score: SetScore, found: Features) -> Whole:
+    if len(found.real) < score.least:
+        raise MisleadingError(
+            f"no {' and '.join(score.better)} of {len(found.real)} photographs: of so few it is mostly bias; "
+            f"give {score.least} or more"
+        )
+    return score.reduce.open(found.real, found.results, found.photo)
+
+
+def _folded(score: SetScore, found: Features) -> tuple[Numbers, list[dict[str, float]]]:
+    """A set score's numbers, and those without each fold; none where there are too few pictures."""
+    try:
+        whole = _whole(score, found)
+        values = whole.numbers()
+    except MisleadingError as error:
+        return {key: {"refused": str(error)} for key in score.better}, []
+    told: Numbers = {key: {"value": value, "pictures": len(found.results)} for key, value in values.items()}
+    fold = torch.tensor(groups(found.names))
+    try:
+        without = [whole.without(fold == left) for left in fold.unique().tolist()]
+        for key, half_width in jackknife(values, without).items():
+            told[key] |= {"low": values[key] - half_width, "high": values[key] + half_width}
+    except MisleadingError:  # the number stands, its interval does not
+        return told, []
+    return told, without
 
 
 def _sanity(measured: Measured, protocol: Protocol) -> Numbers:
     """Set scores of half of the photographs against the other half: what no method can be told to beat."""
     numbers: Numbers = {}
     for score in protocol.sets.values():
-        if not protocol.spaces[score.space].per_hole:
-            real, _, _ = measured.features(score.space, "", False, 0)
-            half = len(real) // 2
-            numbers |= _set(score, (real[:half], real[half : 2 * half], torch.arange(half)))
+        if protocol.spaces[score.space].per_hole:
+            continue
+        found = measured.features(score.space, "", False, 0)
+        half = len(found.real) // 2
+        numbers |= _set(score, Features(found.real[:half], found.real[half : 2 * half], torch.arange(half), []))
     return numbers
 
 

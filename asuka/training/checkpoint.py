@@ -5,8 +5,8 @@ from pickle import UnpicklingError
 
 import torch
 
+from asuka.disk import disk_errors, half_of, sync
 from asuka.errors import InputError
-from asuka.training.disk import disk_errors, half_of, sync
 
 
 class Checkpoint:

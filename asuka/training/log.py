@@ -5,10 +5,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from asuka.disk import disk_errors, write_file
 from asuka.figure import write
 from asuka.image import grid, save
 from asuka.training.curves import curves
-from asuka.training.disk import disk_errors, write_file
 
 
 class Log:

@@ -7,8 +7,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from asuka.batch import Batch, first
+from asuka.disk import mend, write_folder
 from asuka.training.checkpoint import Checkpoint
-from asuka.training.disk import mend, write_folder
 from asuka.training.ema import Ema
 from asuka.training.knobs import LoopConfig
 from asuka.training.log import Log, Table, intervals

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from accelerate import Accelerator
 
+from asuka.disk import write_file
 from asuka.errors import InputError
-from asuka.training.disk import write_file
 from asuka.training.knobs import LoopConfig
 
 PROJECT = "asuka"
