@@ -7,6 +7,7 @@ import numpy as np
 
 from asuka.data.manifest import Manifest
 from asuka.data.pair import Pair, Pairs
+from asuka.disk import write_file
 from asuka.errors import InputError, InputWarning
 from asuka.evaluation.comparison import Comparison
 from asuka.evaluation.dots import dots
@@ -16,7 +17,6 @@ from asuka.evaluation.side_by_side import differences_md, table_csv, table_md, t
 from asuka.figure import write
 from asuka.image import read, save, upright_rgb
 from asuka.seeding import seed_of
-from asuka.training.disk import write_file
 
 
 def compare(folders: list[Path], baseline: str | None, out: Path) -> None:

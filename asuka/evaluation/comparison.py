@@ -50,10 +50,11 @@ class Comparison:
         return sorted(keys, key=lambda key: key.startswith(RAW))
 
     def better(self, key: str) -> str | None:
-        """Which way is better, as asuka.metrics.metric has it."""
-        protocol = PROTOCOLS[self.baseline.about["protocol"]]
-        ways = {name: score.better for name, score in protocol.scores.items()} | {"stability": LOWER}
-        ways |= {name: way for score in protocol.sets.values() for name, way in score.better.items()}
+        """Which way is better, as asuka.metrics.metric has it; a name means the same in every protocol."""
+        ways = {"stability": LOWER}
+        for protocol in PROTOCOLS.values():
+            ways |= {name: score.better for name, score in protocol.scores.items()}
+            ways |= {name: way for score in protocol.sets.values() for name, way in score.better.items()}
         return ways.get(key.removeprefix(RAW))
 
     def head(self, key: str) -> str:

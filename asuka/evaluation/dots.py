@@ -13,8 +13,7 @@ ACROSS, WIDTH, LINE, REST = 3, 3.2, 0.24, 0.75  # panels in a row; inches of a p
 
 
 def dots(comparison: Comparison) -> Figure:
-    """A panel for each number of the composites that some method has, best methods wherever the arrow points to; the
-    baseline's value goes through as a line."""
+    """A panel for each number of the composites that some method has; a line goes through the baseline's."""
     keys = [key for key in comparison.keys if not key.startswith(RAW) and _drawn(comparison, key)]
     down = max(ceil(len(keys) / ACROSS), 1)
     height = REST + LINE * len(comparison.runs)

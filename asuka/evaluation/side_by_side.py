@@ -5,8 +5,6 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from asuka.evaluation.comparison import RAW, Comparison
 from asuka.evaluation.published import DECIMALS, PUBLISHED, Published
 from asuka.evaluation.report import Number
@@ -95,16 +93,16 @@ def _cut(keys: Sequence[str]) -> list[Sequence[str]]:
     return [keys[start : start + WIDE] for start in range(0, len(keys), WIDE)]
 
 
-def seconds(comparison: Comparison) -> list[Number]:
-    """Mean time of a picture, of each method."""
-    return [{"value": float(np.mean(run.columns["seconds"]))} for run in comparison.runs]
+def _seconds(comparison: Comparison) -> list[Number]:
+    """What a picture took each method, on the mean."""
+    return [{"value": run.summary["cost"]["seconds_per_picture"]} for run in comparison.runs]
 
 
 def _cost(comparison: Comparison) -> Table:
     names = [run.name for run in comparison.runs]
     memory = [Cell(run.summary["cost"]["memory"]) for run in comparison.runs]
     return Table(
-        "Cost", ["seconds per picture ↓", "memory"], rows(names, [column(seconds(comparison), "lower"), memory])
+        "Cost", ["seconds per picture ↓", "memory"], rows(names, [column(_seconds(comparison), "lower"), memory])
     )
 
 
@@ -155,7 +153,7 @@ def _lines(comparison: Comparison) -> Iterator[dict[str, Any]]:
             for place, cells in run.summary[part].items():
                 for key, number in cells["numbers"].items():
                     yield _line(comparison, part, place, run.name, key, number)
-    for run, number in zip(comparison.runs, seconds(comparison), strict=True):
+    for run, number in zip(comparison.runs, _seconds(comparison), strict=True):
         yield _line(comparison, "cost", "", run.name, "seconds", number) | {"better": "lower"}
         yield {"part": "cost", "method": run.name, "metric": "memory", "note": run.summary["cost"]["memory"]}
     for published in PUBLISHED:
