@@ -19,7 +19,7 @@ def dots(comparison: Comparison) -> Figure:
     height = REST + LINE * len(comparison.runs)
     figure = Figure(figsize=(ACROSS * WIDTH, down * height), layout="constrained")
     panels = figure.subplots(down, ACROSS, sharey=True, squeeze=False).flatten()
-    for axes, key in zip(panels, keys, strict=False):
+    for axes, key in zip(panels[: len(keys)], keys, strict=True):
         _panel(plain_axes(axes, comparison.head(key), "", ""), comparison, key)
     for axes in panels[len(keys) :]:
         axes.set_axis_off()
