@@ -3,7 +3,6 @@
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,7 +12,6 @@ from asuka.image import THRESHOLD, paste
 from asuka.metrics import pixel, seam, structure
 from asuka.metrics.gradient import edge_gradient
 from asuka.metrics.metric import HIGHER, LOWER, Embed, Rows, Score, SetScore, Space, each
-from asuka.metrics.perceptual import distance
 
 CLIP = "openai/clip-vit-large-patch14"
 # (truth, mask, picture) -> picture, all (B, 3, H, W) in [-1, 1].
@@ -66,8 +64,8 @@ SCORES: dict[str, Score] = {
     "hole_ssim": Score(each(structure.hole_ssim), HIGHER),
     "l1": Score(each(pixel.l1), LOWER),
     "hole_l1": Score(each(pixel.hole_l1), LOWER),
-    "lpips_alex": Score(partial(distance, "alex"), LOWER),
-    "lpips_vgg": Score(partial(distance, "vgg"), LOWER),
+    "lpips_alex": Score(_late("perceptual", "distance", "alex"), LOWER),
+    "lpips_vgg": Score(_late("perceptual", "distance", "vgg"), LOWER),
     "edge_gradient": Score(each(edge_gradient), LOWER),
     "seam_de": Score(each(seam.seam_de), None),  # the truth has contrasts of its own
     "excess_seam_de": Score(each(seam.excess_seam_de), LOWER),
