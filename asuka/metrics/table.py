@@ -15,6 +15,7 @@ from asuka.metrics.frechet import fid
 from asuka.metrics.gradient import edge_gradient
 from asuka.metrics.kernel import kid
 from asuka.metrics.metric import HIGHER, LOWER, Embed, Rows, Score, SetScore, Space, each
+from asuka.metrics.official_ids import official_ids
 from asuka.metrics.principal import ids_pca64
 from asuka.metrics.whole import renamed
 
@@ -108,6 +109,9 @@ OFFICIAL_SPACES: dict[str, Space] = {
 }
 OFFICIAL_SETS: dict[str, SetScore] = {
     "fid": SetScore("inception", fid, {"fid": LOWER}, FEW),
+    # Their scripts take the resolution of the pictures for the number of directions: one for each of MISATO's sizes.
+    "ids_pca512": SetScore("inception", official_ids(512), {"u_ids_pca512": HIGHER, "p_ids_pca512": HIGHER}),
+    "ids_pca1024": SetScore("inception", official_ids(1024), {"u_ids_pca1024": HIGHER, "p_ids_pca1024": HIGHER}),
 }
 
 
