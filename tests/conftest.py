@@ -1,5 +1,6 @@
 """Toy parts for tests: the real classes, small and untrained, in folders as the stages write them."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,9 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prompt = LearnedPrompt(8, base.context_dim, trained_with={"base": hashes["base"]})
     _shake(prompt)
     prompt.save_pretrained(folder / "prompt")
-    torch.jit.script(ToyLama()).save(folder / "lama.pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # files of this kind are what there is
+        torch.jit.script(ToyLama()).save(folder / "lama.pt")
     return folder
 
 
