@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from asuka.data.manifest import Manifest
 from conftest import composed
 from PIL import Image, ImageFilter
 
 from asuka.commands.compare import compare
 from asuka.compare import read
+from asuka.data.manifest import Manifest
 from asuka.errors import InputError, InputWarning
 from asuka.evaluate import evaluate
 from asuka.evaluation.comparison import Comparison

@@ -16,7 +16,7 @@ from asuka.data.synthetic import draw
 from asuka.errors import InputError
 from asuka.image import paste, to_tensor
 from asuka.metrics import pixel, table
-from asuka.metrics.metric import LOWER, Rows, Score
+from asuka.metrics.metric import LOWER, MisleadingError, Rows, Score, SetScore
 from asuka.metrics.table import BY_CLIP, PROTOCOLS, SCORES, Protocol, chosen
 
 CPU = torch.device("cpu")
@@ -124,6 +124,21 @@ def test_a_protocol_fits_together(protocol: Protocol, seen: tuple[Tensor, Tensor
     numbers = [name for score in protocol.sets.values() for name in score.better]
     assert len({*numbers, *protocol.scores}) == len(numbers) + len(protocol.scores)
     assert torch.equal(protocol.seen(truth, mask, protocol.views[""](truth, mask, raw)), paste(truth, mask, raw))
+
+
+@pytest.mark.parametrize(
+    "score",
+    [score for protocol in PROTOCOLS.values() for score in protocol.sets.values()],
+    ids=lambda score: next(iter(score.better)),
+)
+def test_a_set_score_gives_the_numbers_that_the_table_names(score: SetScore) -> None:
+    rng = torch.Generator().manual_seed(0)
+    real = torch.randn(140, 2048, generator=rng) * torch.linspace(1, 0.01, 2048)
+    result = real + 0.3 * torch.randn(real.shape, generator=rng)
+    try:
+        assert score.reduce(real, result, torch.arange(140)).keys() == score.better.keys()
+    except MisleadingError as error:
+        assert all(name in str(error) for name in score.better)
 
 
 def test_the_mask_of_the_standard_protocol_begins_at_level_128() -> None:

@@ -18,7 +18,10 @@ from untrained import ALEX, write_trunk
 from asuka.foreign.place import variable_of
 from asuka.image import to_tensor
 from asuka.metrics import official
+from asuka.metrics.frechet import fid
+from asuka.metrics.metric import MisleadingError
 from asuka.metrics.official import official_grad, official_psnr, official_ssim
+from asuka.metrics.official_ids import official_ids
 from asuka.metrics.table import PROTOCOLS
 
 CPU = torch.device("cpu")
@@ -131,3 +134,32 @@ def test_inception_features_of_all(triples: tuple[Tensor, Tensor, Tensor], stand
     stored = load_file(FIXTURES / "metric_inception.safetensors")
     for name, rows in zip(("real", "fake"), features(triples), strict=True):
         torch.testing.assert_close(rows, stored[name], rtol=0, atol=1e-5)
+
+
+def test_fid_and_ids_are_theirs(theirs: dict) -> None:
+    for name, told in (("metric_inception", theirs), ("ids_small", theirs["small"])):
+        stored = load_file(FIXTURES / f"{name}.safetensors")
+        pairs = stored["real"], stored["fake"], torch.arange(len(stored["real"]))
+        # Their root of a product of 2048 x 2048 numbers and rank 23 is 1e-5 off: a sum of 2048 roots of rounding.
+        assert fid(*pairs)["fid"] == pytest.approx(told["fid"], abs=2e-5)
+        unpaired, paired = official_ids(16)(*pairs).values()
+        assert unpaired == pytest.approx(told["ids_dim16"][0], abs=1e-9)
+        # A result that equals its photograph is not above it, here; there rounding and chance decide.
+        equal = (stored["real"] == stored["fake"]).all(1).double().mean().item()
+        assert 0 <= told["ids_dim16"][1] - paired + 1e-9 <= equal + 2e-9
+
+
+def test_photographs_can_be_left_out_of_their_ids() -> None:
+    stored = load_file(FIXTURES / "ids_small.safetensors")
+    real, result, photo = stored["real"], stored["fake"], torch.arange(200)
+    gone = photo % 5 == 0
+    expected = official_ids(16)(real[~gone], result[~gone], torch.arange(160))
+    assert official_ids(16).open(real, result, photo).without(gone) == pytest.approx(expected, abs=1e-9)
+
+
+def test_too_few_pictures_for_the_directions_are_refused() -> None:
+    rows = torch.randn(7, 20, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(
+        MisleadingError, match="no u_ids_pca16 and p_ids_pca16 of 7 pairs: 14 pictures .*; give 8 pairs"
+    ):
+        official_ids(16)(rows, rows, torch.arange(7))

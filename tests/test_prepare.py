@@ -111,16 +111,15 @@ def test_what_misato_lacks_is_listed(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("side", "prefix", "count"), [(512, "", 2000), (1024, "00", 1500)])
-def test_misato_becomes_a_manifest(side: int, prefix: str, count: int, run: Run, tmp_path: Path) -> None:
+def test_misato_becomes_a_manifest(run: Run, tmp_path: Path) -> None:
     root, file = tmp_path / "misato", tmp_path / "misato.jsonl"
-    with zipfile.ZipFile(misato_zip(tmp_path / "misato.zip", side, prefix)) as archive:
+    with zipfile.ZipFile(misato_zip(tmp_path / "misato.zip", 512, "")) as archive:
         archive.extractall(root)
-    assert f"written, and all {count} pairs are as it says" in run("prepare_misato", root, "--out", file)
-    noise(0, side, side).save(root / "image" / "0123.png")
-    Image.new("L", (side, side)).save(root / "mask" / f"{prefix}0456.png")
+    assert "written, and all 2000 pairs are as it says" in run("prepare_misato", root, "--out", file)
+    noise(0, 512, 512).save(root / "image" / "0123.png")
+    Image.new("L", (512, 512)).save(root / "mask" / "0456.png")
     said = fails(run, "prepare_misato", root, "--out", file)
-    assert f"2 of {count} pairs cannot be used: " in said and "image/0123.png: its bytes" in said
-    assert f"mask/{prefix}0456.png: its bytes are others than in the manifest" in said
+    assert "2 of 2000 pairs cannot be used: " in said and "image/0123.png: its bytes" in said
+    assert "mask/0456.png: its bytes are others than in the manifest" in said
     with pytest.raises(InputError, match="image/0123.png: its bytes are others"):
         Manifest(str(file), str(root)).pairs(None, 1, 0)[123]

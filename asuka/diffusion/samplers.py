@@ -74,11 +74,11 @@ class Concat(Sampler):
     """The inpainting U-Net's own way."""
 
     def fits(self, base: LatentDiffusion) -> None:
-        channels = base.unet.config.in_channels
-        if channels != 2 * base.vae.config.latent_channels + 1:
+        channels, wanted = base.unet.config.in_channels, 2 * base.vae.config.latent_channels + 1
+        if channels != wanted:
             raise InputError(
-                f"sampler=concat shows the U-Net hole and masked picture beside the latents, 9 channels, and this "
-                f"base's reads {channels}; give an inpainting model, or sampler=repaint, blended or img2img"
+                f"sampler=concat shows the U-Net hole and masked picture beside the latents, {wanted} channels, and "
+                f"this base's reads {channels}; give an inpainting model, or sampler=repaint, blended or img2img"
             )
 
     def forward(

@@ -59,6 +59,7 @@ class _Inception(nn.Module):
         foreign.seek(0)
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
             self.network = _Headless("inception", [str(layer)], foreign)
+        self.network.to(memory_format=torch.channels_last)  # nearly twice as fast on a CPU
 
     def forward(self, image: Tensor) -> Tensor:
         with torch.autocast(image.device.type, enabled=False):

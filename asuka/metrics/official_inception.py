@@ -1,7 +1,6 @@
-"""The numbers for a whole set as the released ASUKA's scripts compute them, in features of torchvision's Inception.
+"""What the released ASUKA's scripts compute FID and IDS from: torchvision's Inception on the middle of a picture.
 
-They do not compare with FID and IDS as others publish them: the network is trained otherwise, and sees the middle of a
-picture only.
+They do not compare with FID and IDS as others publish them: the network was trained otherwise and sees less.
 """
 
 import torch
@@ -37,23 +36,3 @@ def official_inception(device: torch.device) -> Embed:
             return network(torch.stack(ready).to(image.device))
 
     return embed
-
-
-def official_fid(real: Tensor, result: Tensor, photo: Tensor) -> dict[str, float]:
-    """A Reduce: Fréchet distance of the features of results and of their photographs, one for each result.
-
-    Heusel et al. 2017, eq. 6, in double precision; the trace of the root is found as a sum of singular values, exact
-    also where there are fewer pictures than features.
-    """
-    one, other = real[photo].double(), result.double()
-    distance = (one.mean(0) - other.mean(0)).square().sum()
-    roots = [torch.linalg.qr((rows - rows.mean(0)) / (len(rows) - 1) ** 0.5, mode="r").R for rows in (one, other)]
-    spread = sum(root.square().sum() for root in roots) - 2 * torch.linalg.matrix_norm(roots[0] @ roots[1].T, "nuc")
-    return {"fid": (distance + spread).item()}
-
-
-def reduced(rows: Tensor, size: int) -> Tensor:
-    """Rows (N, K) in double precision along the `size` directions in which they differ most: (N, size), centred."""
-    centred = rows.double() - rows.double().mean(0)
-    _, axes = torch.linalg.eigh(centred.T @ centred)
-    return centred @ axes[:, -size:]

@@ -3,7 +3,6 @@
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,10 +15,9 @@ from asuka.metrics.frechet import fid
 from asuka.metrics.gradient import edge_gradient
 from asuka.metrics.kernel import kid
 from asuka.metrics.metric import HIGHER, LOWER, Embed, Rows, Score, SetScore, Space, each
-from asuka.metrics.official_inception import official_fid
-from asuka.metrics.perceptual import distance
+from asuka.metrics.official_ids import official_ids
 from asuka.metrics.principal import ids_pca64
-from asuka.metrics.whole import plain, renamed
+from asuka.metrics.whole import renamed
 
 CLIP = "openai/clip-vit-large-patch14"
 # (truth, mask, picture) -> picture, all (B, 3, H, W) in [-1, 1].
@@ -72,8 +70,8 @@ SCORES: dict[str, Score] = {
     "hole_ssim": Score(each(structure.hole_ssim), HIGHER),
     "l1": Score(each(pixel.l1), LOWER),
     "hole_l1": Score(each(pixel.hole_l1), LOWER),
-    "lpips_alex": Score(partial(distance, "alex"), LOWER, "lpips-alex"),
-    "lpips_vgg": Score(partial(distance, "vgg"), LOWER, "lpips-vgg"),
+    "lpips_alex": Score(_late("perceptual", "distance", "alex"), LOWER, "lpips-alex"),
+    "lpips_vgg": Score(_late("perceptual", "distance", "vgg"), LOWER, "lpips-vgg"),
     "edge_gradient": Score(each(edge_gradient), LOWER),
     "seam_de": Score(each(seam.seam_de), None),  # the truth has contrasts of its own
     "excess_seam_de": Score(each(seam.excess_seam_de), LOWER),
@@ -110,7 +108,10 @@ OFFICIAL_SPACES: dict[str, Space] = {
     ),
 }
 OFFICIAL_SETS: dict[str, SetScore] = {
-    "fid": SetScore("inception", plain(official_fid), {"fid": LOWER}, FEW),
+    "fid": SetScore("inception", fid, {"fid": LOWER}, FEW),
+    # Their scripts take the resolution of the pictures for the number of directions: one for each of MISATO's sizes.
+    "ids_pca512": SetScore("inception", official_ids(512), {"u_ids_pca512": HIGHER, "p_ids_pca512": HIGHER}),
+    "ids_pca1024": SetScore("inception", official_ids(1024), {"u_ids_pca1024": HIGHER, "p_ids_pca1024": HIGHER}),
 }
 
 
