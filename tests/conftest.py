@@ -48,7 +48,7 @@ def arguments(stage: str, toy: Path, run_dir: Path, *more: str) -> list[str]:
 
 def composed(root: str, *overrides: str) -> DictConfig:
     """The configuration that `python -m asuka.ROOT overrides…` gets; outside Hydra's `main` a run has no own name."""
-    named = any(word.startswith("run_dir=") for word in overrides) or root != "train"
+    named = any(word.startswith("run_dir=") for word in overrides) or root == "inpaint"
     with initialize_config_dir(CONF, version_base="1.3"):
         return compose(root, [*overrides, *([] if named else ["run_dir=runs/test"])])
 
