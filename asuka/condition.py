@@ -36,6 +36,10 @@ class Empty(Condition):
 class Caption(Condition):
     """The context of each picture's own caption."""
 
+    def fits(self, base: LatentDiffusion) -> None:
+        if not base.reads_text:
+            raise InputError("condition=caption wants a base with a text encoder; give condition=empty or mae")
+
     def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
         return base.text_context(batch.caption)
 
@@ -61,7 +65,7 @@ class MaePrior(Condition):
         """The context of a picture (B, 3, H, W) in [-1, 1] whose hole is `mask` (B, 1, H, W)."""
         with torch.no_grad():
             tokens = self.mae.tokens(*scale(image, mask, self.mae.config.image_size))
-        return Context(self.alignment(tokens))
+        return Context(self.alignment(tokens), self.alignment.pool(tokens))
 
     @torch.no_grad()
     def picture(self, batch: Batch) -> Tensor:

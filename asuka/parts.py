@@ -11,7 +11,7 @@ from asuka.alignment import Alignment
 from asuka.assembly import assembled, folder_of
 from asuka.condition import Condition, Empty, MaePrior
 from asuka.decode import Conditional, Plain
-from asuka.diffusion.base import LatentDiffusion
+from asuka.diffusion.base import StableDiffusion
 from asuka.errors import InputError
 from asuka.methods.diffusion import DiffusionInpainter
 from decoder import ConditionalDecoder
@@ -115,7 +115,7 @@ class Parts(DiffusionPipeline):
             raise InputError(
                 f"the scheduler is a {type(self.scheduler).__name__}, and only DDIM is drawn by; give DDIM"
             )
-        base = LatentDiffusion(self.vae, self.unet, self.text_encoder, self.tokenizer, self.scheduler)
+        base = StableDiffusion(self.vae, self.unet, self.text_encoder, self.tokenizer, self.scheduler)
         marks = self.config.fingerprints
         base.fingerprint, base.vae_fingerprint = marks.get("base", ""), marks.get("vae", "")
         steps, most = self.config.steps if steps is None else steps, self.scheduler.config.num_train_timesteps

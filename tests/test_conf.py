@@ -37,6 +37,7 @@ HOMES = {
 # What an option, or every option of a group, must be told to be built small and from toy parts; a stage's is SMALL.
 TOY = {
     "base": ["base.weights={toy}/base"],
+    "base/flux_fill": ["base.weights={toy}/flux"],
     "data/folder": ["data.root={photos}", "data.size=32", "data.dev=0.3"],
     "data/mixed": ["data.root={photos}", "data.size=32", "data.dev=0.3"],
     "data/synthetic": ["data.size=32", "data.count=8", "data.val_count=8"],

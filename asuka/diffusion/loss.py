@@ -1,4 +1,4 @@
-"""The standard diffusion objective, shared by every stage that trains through the U-Net."""
+"""The standard diffusion objective, shared by every stage that trains through the base."""
 
 from collections.abc import Hashable, Sequence
 
@@ -19,11 +19,11 @@ def denoising_loss(
     keys: Sequence[Hashable],
     part: tuple[float, float] = (0, 1),
 ) -> Tensor:
-    """Mean squared error of the predicted noise, per image (B,), at a random time step (Ho et al. 2020, eq. 14); step
+    """Mean squared error of what the base predicts (noise, or a velocity), per image (B,), at a random time step; step
     and noise as in `noised`."""
     noisy = noised(base, latents.truth, seed, keys, part)
     result = base.predict(noisy.latents, noisy.step, latents.cells, latents.masked, context)
-    return (result.float() - noisy.noise).square().flatten(1).mean(1)
+    return (result.float() - base.goal(latents.truth.float(), noisy.noise)).square().flatten(1).mean(1)
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor
 
 from asuka.batch import Batch
@@ -22,15 +21,13 @@ def unseen(number: int, step: Tensor, latents: Tensor) -> Tensor:
 def concat(
     base: LatentDiffusion, batch: Batch, context: Context, noise: Tensor, steps: int, seen: Seen = unseen
 ) -> Tensor:
-    """The inpainting U-Net's own way: hole and masked picture beside the noisy latents (DDIM, eta 0).
+    """The inpainting model's own way: hole and masked picture beside the noisy latents, by the base's own schedule.
 
     `batch` is blind, `noise` (B, C, h, w) standard normal; returns scaled latents (B, C, h, w). `seen` is called after
     every step.
     """
-    scheduler = DDIMScheduler.from_config(base.scheduler.config)
-    scheduler.set_timesteps(steps, device=noise.device)
+    scheduler, latents = base.schedule(steps, noise), noise
     cells, masked = base.shrink(batch.mask), base.encode(batch.image)
-    latents = noise * scheduler.init_noise_sigma
     for number, step in enumerate(scheduler.timesteps):
         result = base.predict(latents, step.expand(len(latents)), cells, masked, context)
         latents = seen(number, step, scheduler.step(result, step, latents).prev_sample)

@@ -1,5 +1,7 @@
 """stage=align: the alignment module, by the standard diffusion objective through the frozen base."""
 
+from operator import itemgetter
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,7 @@ from asuka.alignment import Alignment
 from asuka.batch import Batch
 from asuka.condition import Empty, MaePrior, frozen_mae
 from asuka.decode import Plain
-from asuka.diffusion.base import Context, LatentDiffusion
+from asuka.diffusion.base import LatentDiffusion, joined
 from asuka.diffusion.cache import LatentCache
 from asuka.diffusion.loss import denoising_loss, fixed_loss
 from asuka.errors import InputError
@@ -47,8 +49,9 @@ class AlignStage(Stage):
         self.whole_start, self.whole_end, self.whole_power = whole_start, whole_end, whole_power
         network = frozen_mae(mae)
         self.reads = {"base": base.fingerprint, "mae": network.fingerprint}
-        self.trained = Alignment(network.token_dim, base.context_dim, variant, trained_with=self.reads)
-        self.trained.start_near(base.null_context(1).sequence)
+        empty, sizes = base.null_context(1), (base.context_dim, variant)
+        self.trained = Alignment(network.token_dim, *sizes, trained_with=self.reads, pooled_dim=base.pooled_dim)
+        self.trained.start_near(empty.sequence, empty.pooled)
         self.prior = MaePrior(network, self.trained)
         self.cache = LatentCache()
 
@@ -84,19 +87,20 @@ class AlignStage(Stage):
         """Denoising loss over the same pictures, holes and noise: with the empty text, the own prior, another
         picture's prior, and the mean of all priors, which carries what priors share and nothing of the picture."""
         blind = [batch.blind() for batch in batches]
-        own = torch.cat([self.prior.context(batch.image, batch.mask).sequence for batch in blind])
+        own = joined([self.prior.context(batch.image, batch.mask) for batch in blind])
+        count = len(own.sequence)
         contexts = {
             "prior/own": own,
-            "prior/null": self.base.null_context(len(own)).sequence,
-            "prior/other": own.roll(len(own) // 2, 0),
-            "prior/mean": own.mean(0, keepdim=True).expand_as(own),
+            "prior/null": self.base.null_context(count),
+            "prior/other": own.each(lambda part: part.roll(count // 2, 0)),
+            "prior/mean": own.each(lambda part: part.mean(0, keepdim=True).expand_as(part)),
         }
         rows: dict[str, list[Tensor]] = {name: [] for name in contexts}
         first = 0
         for batch in batches:
             latents = self.base.latents(batch)
-            for name, sequence in contexts.items():
-                context = Context(sequence[first : first + len(batch)])
-                rows[name].append(fixed_loss(self.base, latents, context, batch.visit))
+            for name, context in contexts.items():
+                some = context.each(itemgetter(slice(first, first + len(batch))))
+                rows[name].append(fixed_loss(self.base, latents, some, batch.visit))
             first += len(batch)
         return {name: torch.cat(values) for name, values in rows.items()}
