@@ -59,7 +59,7 @@ class FluxFill(LatentDiffusion):
         ASUKA does: always one pass. Where a context has no pooled vector, the empty text's is read.
         """
         dtype, (height, width) = self.transformer.dtype, noisy.shape[-2:]
-        sequence, pooled = (part.to(dtype) for part in self._mixed(context))
+        sequence, pooled = (part.to(dtype) for part in self.mixed(context))
         velocity = self.transformer(
             hidden_states=torch.cat([pack(part) for part in (noisy, masked, cells)], dim=2).to(dtype),
             encoder_hidden_states=sequence,
@@ -71,11 +71,12 @@ class FluxFill(LatentDiffusion):
         ).sample
         return unpack(velocity, height, width).to(noisy.dtype)
 
-    def _mixed(self, context: Context) -> tuple[Tensor, Tensor]:
+    def mixed(self, context: Context) -> tuple[Tensor, Tensor]:
+        """Sequence and pooled vector of a context, mixed with those that it is weighed against."""
         pooled = self.empty_pooled.expand(len(context.sequence), -1) if context.pooled is None else context.pooled
         if context.null is None:
             return context.sequence, pooled
-        empty = self._mixed(context.null)
+        empty = self.mixed(context.null)
         # Not by lerp, which wants one precision for all three.
         return tuple(a + context.scale * (b - a) for a, b in zip(empty, (context.sequence, pooled), strict=True))
 

@@ -102,14 +102,14 @@ def convert_transformer(foreign: dict[str, Tensor]) -> tuple[dict[str, object], 
     unknown = []
     for key, value in foreign.items():
         names = _transformer_names(key)
-        # Queries, keys and values are as wide as the stream, and an MLP is what is left.
-        sizes = [width] * (len(names) - 1)
-        parts = value.split([*sizes, len(value) - sum(sizes)]) if len(names) > 1 else (value,)
-        if key.startswith("final_layer.adaLN"):
-            parts = (torch.cat(value.chunk(2)[::-1]),)  # shift and scale there, scale and shift here
-        state |= zip(names, parts, strict=True)
         if not names:
             unknown.append(key)
+            continue
+        # Queries, keys and values are as wide as the stream, and an MLP is what is left.
+        parts = value.split([width] * (len(names) - 1) + [len(value) - width * (len(names) - 1)])
+        if key.startswith("final_layer.adaLN"):
+            parts = [torch.cat(value.chunk(2)[::-1])]  # shift and scale there, scale and shift here
+        state |= zip(names, parts, strict=True)
     config = _transformer_config(state)
     with torch.device("meta"):
         wanted = FluxTransformer2DModel(**config).state_dict()
