@@ -1,5 +1,6 @@
 """Toy parts for tests: the real classes, small and untrained, in folders as the stages write them."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from accelerate.state import AcceleratorState
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from safetensors.torch import load_file
+from standins import ToyLama
 from toy_flux import shake, write_toy_flux
 
 from asuka.alignment import Alignment
@@ -15,6 +17,7 @@ from asuka.config import CONF, register
 from asuka.data.synthetic import Synthetic
 from asuka.diffusion.base import StableDiffusion
 from asuka.diffusion.tiny import build_scheduler, build_text_encoder, build_tokenizer, build_unet, build_vae
+from asuka.prompt import LearnedPrompt
 from asuka.registry import fingerprint
 from asuka.stages.base import export_base
 from decoder import ConditionalDecoder
@@ -30,6 +33,7 @@ SMALL = {
     "base": ["stage.channels=[16,16,16]", "stage.vae={toy}/base/vae"],
     "mae": ["stage.init={toy}/mae"],
     "align": ["base.weights={toy}/base", "stage.mae={toy}/mae"],
+    "prompt": ["base.weights={toy}/base", "stage.init={toy}/prompt"],
     "decoder": ["base.weights={toy}/base", "stage.align={toy}/align", "stage.mae={toy}/mae", "stage.crop=32"],
 }
 
@@ -56,8 +60,8 @@ def weights(run_dir: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with base/, mae/, align/, decoder/, and flux/ and its own two: untrained, with noise on every weight so
-    that nothing is zero."""
+    """A folder with base/, mae/, align/, decoder/, prompt/, lama.pt and three of FLUX: untrained, with noise on
+    every weight so that nothing is zero."""
     folder = tmp_path_factory.mktemp("toy")
     torch.manual_seed(0)
     tokenizer = build_tokenizer(Synthetic(count=50).train.captions())
@@ -77,6 +81,12 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     decoder = ConditionalDecoder.like(vae, trained_with={"vae": fingerprint(folder / "base/vae")})
     shake(decoder)
     decoder.save_pretrained(folder / "decoder")
+    prompt = LearnedPrompt(8, base.context_dim, trained_with={"base": hashes["base"]})
+    shake(prompt)
+    prompt.save_pretrained(folder / "prompt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # files of this kind are what there is
+        torch.jit.script(ToyLama()).save(folder / "lama.pt")
     write_toy_flux(folder, mae, hashes["mae"])
     return folder
 

@@ -1,5 +1,6 @@
 """base=flux_fill at toy size: the promises of every method, diffusers' own pipeline, and one step of training."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,16 +8,19 @@ import pytest
 import torch
 from conftest import arguments, composed, weights
 from diffusers import FluxFillPipeline
-from toy_flux import POOLED, SEQUENCE, SIZE, WITHOUT, WORDS
+from toy_flux import POOLED, SEQUENCE, SIZE, WITHOUT, WORDS, toy_encoders, toy_scheduler
 
 from asuka.alignment import Alignment
 from asuka.batch import Batch
+from asuka.commands.cache_empty_text import cache
 from asuka.condition import Empty
 from asuka.config import build
 from asuka.decode import Plain
 from asuka.diffusion.base import Context
 from asuka.diffusion.flux import FluxFill
-from asuka.diffusion.flux_folder import flux_fill
+from asuka.diffusion.flux_folder import EMPTY, flux_fill, write_empty
+from asuka.diffusion.samplers import Concat
+from asuka.errors import InputError
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.seeding import randn
 
@@ -74,7 +78,7 @@ def test_sd_equals_the_fill_pipeline_of_diffusers(base: FluxFill) -> None:
     mask = torch.zeros(1, 1, SIZE, 2 * SIZE)
     mask[:, :, 9:50, 23:71] = 1
     batch = Batch(image, mask, ("photo",), ("",)).blind()
-    ours = DiffusionInpainter(base, Empty(), Plain(), 4, 0, 1.0)(batch)
+    ours = DiffusionInpainter(base, Empty(), Concat(), Plain(), 4, 0, 1.0)(batch)
     noise = randn(0, "sample", ("photo",), (16, SIZE // 8, SIZE // 4))
     theirs = pipeline(
         prompt_embeds=base.empty_sequence,
@@ -150,3 +154,64 @@ def test_one_step_of_training_is_saved_and_read_again(toy: Path, tmp_path: Path,
     assert weights(tmp_path)
     fill = method(f"method=asuka method.condition.weights={tmp_path}/weights method/decode=plain", toy)
     assert torch.isfinite(fill(batch.blind())).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("method=sd_repaint", "sampler=repaint puts noise in .* this base is a flow; give sampler=concat"),
+        ("method=blended", "sampler=blended puts noise in .* this base is a flow"),
+        ("method=sd_text", "condition=caption wants a base with a text encoder"),
+        ("method=sd base.dtype=half", "base.dtype=half: there is no such precision; choose one of bf16, fp16, fp32"),
+        ("method=sd base.weights=nowhere", "base.weights=nowhere: holds no model_index.json where a FluxFillPipeline"),
+    ],
+)
+def test_an_illegal_pairing_is_a_sentence_when_built(words: str, sentence: str, toy: Path) -> None:
+    with pytest.raises(InputError, match=sentence):
+        method(words, toy)
+
+
+def test_parts_of_another_base_are_refused(toy: Path) -> None:
+    with pytest.raises(InputError, match="align was trained with base weights .* train align again"):
+        method(f"method=asuka method.condition.weights={toy}/align", toy)
+    with pytest.raises(InputError, match="decoder was trained with vae weights .* train decoder again"):
+        method(f"method=sd method/decode=conditional method.decode.weights={toy}/decoder", toy)
+
+
+def test_a_picture_of_half_patches_is_refused(base: FluxFill) -> None:
+    with pytest.raises(InputError, match="cells have 16 pixels"):
+        base.encode(torch.zeros(1, 3, 64, 72))
+
+
+def test_the_empty_text_is_encoded_once_and_kept(toy: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "flux"
+    shutil.copytree(toy / "flux", folder)
+    (folder / EMPTY).unlink()
+    with pytest.raises(InputError, match=f"no {EMPTY}.* scripts/cache_empty_text.py"):
+        flux_fill(str(folder), SIZE, 30.0, "fp32")
+    with pytest.raises(InputError, match="there is no text_encoder, text_encoder_2, tokenizer, tokenizer_2"):
+        cache(folder)
+    clip, t5, tokenizer = toy_encoders()
+    for name, part in (
+        ("text_encoder", clip),
+        ("text_encoder_2", t5),
+        ("tokenizer", tokenizer),
+        ("tokenizer_2", tokenizer),
+    ):
+        part.save_pretrained(folder / name)
+    cache(folder)
+    base = flux_fill(str(folder), SIZE, 30.0, "fp32")
+    pipeline = FluxFillPipeline(toy_scheduler(), base.vae, clip, tokenizer, t5, tokenizer, base.transformer)
+    with torch.no_grad():
+        sequence, pooled, _ = pipeline.encode_prompt("", None, max_sequence_length=256)
+    assert torch.allclose(base.empty_sequence, sequence) and torch.allclose(base.empty_pooled, pooled)
+    with pytest.raises(InputError, match="give txt_256.pt and vec.pt, not txt.pt"):
+        write_empty(folder, torch.zeros(1, 512, 8), torch.zeros(1, 8))
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+def test_half_precision_stays_near(dtype: str, toy: Path, batch: Batch) -> None:
+    exact, half = method("method=asuka", toy), method(f"method=asuka base.dtype={dtype}", toy)
+    wanted, result = exact(batch.blind()), half(batch.blind())
+    assert result.dtype == torch.float32
+    assert (result - wanted).norm() / wanted.norm() < 0.05

@@ -15,7 +15,7 @@ ROWS = (
     ("mae", "decoder", "asuka.errors"),
     ("asuka.foreign", "asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding", "asuka.signature"),
     ("asuka.batch", "asuka.figure", "asuka.photo"),
-    ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
+    ("asuka.alignment", "asuka.prompt", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),
     ("asuka.fill", "asuka.folders", "asuka.methods", "asuka.roundtrip"),
     ("asuka.assembly", "asuka.ranking", "asuka.stages"),
@@ -45,7 +45,7 @@ OWNERS = {
     "hydra": ("asuka.config", "asuka.terminal", *ENTRIES),
     "omegaconf": ("asuka.config", "asuka.commands", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
-    "cv2": ("asuka.data", "asuka.hole", "asuka.paste", "asuka.window", "scripts"),
+    "cv2": ("asuka.data", "asuka.hole", "asuka.methods.opencv", "asuka.paste", "asuka.window", "scripts"),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
     "matplotlib": ("asuka.commands", "asuka.figure", "asuka.training.curves"),
@@ -58,9 +58,9 @@ OWNERS = {
     "pypi_simple": ("asuka.foreign",),
     "requests": ("asuka.foreign",),
     "diffusers": (
-        *("asuka.alignment", "asuka.diffusion", "asuka.parts", "mae", "decoder"),
+        *("asuka.alignment", "asuka.prompt", "asuka.diffusion", "asuka.parts", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
-        "asuka.commands.try_drop_in",
+        *("asuka.commands.try_drop_in", "asuka.methods.any_pipeline"),
     ),
     "transformers": ("asuka.diffusion",),
 }

@@ -8,6 +8,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config,
 
 from asuka.alignment import Alignment
 from asuka.diffusion.flux_folder import write_empty
+from asuka.diffusion.tiny import build_tokenizer
 from asuka.registry import fingerprint
 from decoder import ConditionalDecoder
 from mae import MaskedAutoencoder
@@ -54,8 +55,9 @@ def toy_scheduler() -> FlowMatchEulerDiscreteScheduler:
     return FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15)
 
 
-def toy_encoders(tokenizer: CLIPTokenizer) -> tuple[CLIPTextModel, T5EncoderModel]:
-    """Both text encoders, each reading the one tokenizer."""
+def toy_encoders() -> tuple[CLIPTextModel, T5EncoderModel, CLIPTokenizer]:
+    """Both text encoders, and the one tokenizer that each reads."""
+    tokenizer = build_tokenizer(["a red ball", "snow"])
     clip = CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=POOLED,
@@ -68,7 +70,7 @@ def toy_encoders(tokenizer: CLIPTokenizer) -> tuple[CLIPTextModel, T5EncoderMode
         pad_token_id=tokenizer.pad_token_id,
     )
     t5 = T5Config(vocab_size=len(tokenizer), d_model=SEQUENCE, d_kv=16, d_ff=64, num_layers=1, num_heads=2)
-    return CLIPTextModel(clip).eval(), T5EncoderModel(t5).eval()
+    return CLIPTextModel(clip).eval(), T5EncoderModel(t5).eval(), tokenizer
 
 
 @torch.no_grad()

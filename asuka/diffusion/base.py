@@ -59,6 +59,7 @@ class LatentDiffusion(nn.Module):
         self.factor = self.multiple = 2 ** (len(vae.config.block_out_channels) - 1)
         self.shift = vae.config.shift_factor or 0.0
         self.fingerprint = self.vae_fingerprint = ""
+        self.inputs = self.wanted = 0  # channels that the network reads, and that hole and masked picture make it read
 
     def encode(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in [-1, 1] -> scaled latents (B, C, H/f, W/f): the mean of the posterior, never a sample.
@@ -133,6 +134,7 @@ class StableDiffusion(LatentDiffusion):
         super().__init__(vae, unet.config.sample_size * factor, unet.config.cross_attention_dim)
         self.unet, self.text_encoder = unet, text_encoder
         self.tokenizer, self.scheduler = tokenizer, scheduler
+        self.inputs, self.wanted = unet.config.in_channels, 2 * vae.config.latent_channels + 1
 
     def shrink(self, mask: Tensor) -> Tensor:
         """(B, 1, H, W) -> (B, 1, H/f, W/f): a cell is a hole when any of its pixels is, so thin holes survive."""

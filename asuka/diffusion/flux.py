@@ -36,6 +36,8 @@ class FluxFill(LatentDiffusion):
         config = transformer.config
         super().__init__(vae, size, config.joint_attention_dim, config.pooled_projection_dim)
         self.multiple = PATCH * self.factor
+        self.inputs = config.in_channels
+        self.wanted = PATCH**2 * (2 * vae.config.latent_channels + self.factor**2)
         self.transformer, self.scheduler, self.guidance = transformer, scheduler, guidance
         self.register_buffer("empty_sequence", empty.sequence)
         self.register_buffer("empty_pooled", empty.pooled)

@@ -107,6 +107,8 @@ def convert_transformer(foreign: dict[str, Tensor]) -> tuple[dict[str, object], 
             continue
         # Queries, keys and values are as wide as the stream, and an MLP is what is left.
         parts = value.split([width] * (len(names) - 1) + [len(value) - width * (len(names) - 1)])
+        if len(parts) > 1:
+            parts = [part.clone() for part in parts]  # safetensors keeps no views
         if key.startswith("final_layer.adaLN"):
             parts = [torch.cat(value.chunk(2)[::-1])]  # shift and scale there, scale and shift here
         state |= zip(names, parts, strict=True)
@@ -128,10 +130,17 @@ def convert_vae(foreign: dict[str, Tensor]) -> tuple[dict[str, object], dict[str
         else:
             # Attention is four 1 x 1 convolutions there, linear maps here.
             state[name] = value.flatten(1) if ".attentions." in name and value.ndim > 1 else value
+    biases = [state.get(f"encoder.down_blocks.{level}.resnets.0.conv1.bias") for level in range(4)]
+    widths = (
+        AUTOENCODER["block_out_channels"]
+        if any(bias is None for bias in biases)
+        else tuple(len(bias) for bias in biases)
+    )
+    config = AUTOENCODER | {"block_out_channels": widths}
     with torch.device("meta"):
-        wanted = AutoencoderKL(**AUTOENCODER).state_dict()
+        wanted = AutoencoderKL(**config).state_dict()
     _check("FLUX.1's autoencoder", unknown, [key for key in wanted if key not in state])
-    return dict(AUTOENCODER), state
+    return config, state
 
 
 def _transformer_names(key: str) -> list[str]:

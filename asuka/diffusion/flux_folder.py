@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, CLIPTextModel, T5EncoderModel
 
 from asuka.diffusion.base import Context
 from asuka.diffusion.flux import FluxFill
+from asuka.diffusion.flux_convert import convert_transformer, convert_vae
 from asuka.errors import InputError
 from asuka.registry import fingerprint
 
@@ -18,6 +19,8 @@ EMPTY = "empty_text.safetensors"
 LENGTH = 256  # of the empty text's sequence: as long as the alignment's, so that the two can be mixed
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 PIPELINE = "FluxFillPipeline"
+# FLUX.1's own; how far it is shifted, the number of patches tells.
+SHIFTED = dict(shift=3.0, use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15)
 
 
 def flux_fill(weights: str, size: int, guidance: float, dtype: str) -> FluxFill:
@@ -32,15 +35,13 @@ def flux_fill(weights: str, size: int, guidance: float, dtype: str) -> FluxFill:
     folder = folder_of(weights)
     transformer = FluxTransformer2DModel.from_pretrained(folder, subfolder="transformer", torch_dtype=DTYPES[dtype])
     vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=DTYPES[dtype])
-    channels = transformer.config.in_channels
-    wanted = 4 * (2 * vae.config.latent_channels + 4 ** (len(vae.config.block_out_channels) - 1))
-    if channels != wanted:
-        raise InputError(
-            f"{folder}: its transformer reads {channels} channels, filling needs {wanted}; give FLUX.1 Fill, not "
-            "another FLUX"
-        )
     scheduler = FlowMatchEulerDiscreteScheduler.from_pretrained(folder, subfolder="scheduler")
     base = FluxFill(vae, transformer, scheduler, read_empty(folder), size, guidance).eval().requires_grad_(False)
+    if base.inputs != base.wanted:
+        raise InputError(
+            f"{folder}: its transformer reads {base.inputs} channels, filling needs {base.wanted}; give FLUX.1 Fill, "
+            "not another FLUX"
+        )
     base.fingerprint, base.vae_fingerprint = fingerprint(folder / "transformer"), fingerprint(folder / "vae")
     return base
 
@@ -56,6 +57,25 @@ def folder_of(weights: str) -> Path:
             "of the original flux1-fill-dev.safetensors and ae.safetensors"
         )
     return folder
+
+
+def write_flux(folder: Path, transformer: dict[str, Tensor], vae: dict[str, Tensor]) -> None:
+    """The original weights of FLUX.1 Fill as a folder in diffusers' layout. ValueError naming keys that do not fit."""
+    for name, network, (config, state) in (
+        ("transformer", FluxTransformer2DModel, convert_transformer(transformer)),
+        ("vae", AutoencoderKL, convert_vae(vae)),
+    ):
+        with torch.device("meta"):
+            model = network(**config)
+        model.load_state_dict(state, strict=True, assign=True)
+        model.save_pretrained(folder / name)
+    FlowMatchEulerDiscreteScheduler(**SHIFTED).save_pretrained(folder / "scheduler")
+    kinds = {
+        "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+        "transformer": ["diffusers", "FluxTransformer2DModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": PIPELINE, **kinds}, indent=2))
 
 
 def read_empty(folder: Path) -> Context:

@@ -1,7 +1,5 @@
 """stage=align: the alignment module, by the standard diffusion objective through the frozen base."""
 
-from operator import itemgetter
-
 import torch
 from torch import Tensor
 
@@ -11,7 +9,8 @@ from asuka.condition import Empty, MaePrior, frozen_mae
 from asuka.decode import Plain
 from asuka.diffusion.base import LatentDiffusion, joined
 from asuka.diffusion.cache import LatentCache
-from asuka.diffusion.loss import denoising_loss, fixed_loss
+from asuka.diffusion.loss import denoising_loss, fixed_losses
+from asuka.diffusion.samplers import Concat
 from asuka.errors import InputError
 from asuka.image import paste
 from asuka.methods.diffusion import DiffusionInpainter
@@ -71,7 +70,7 @@ class AlignStage(Stage):
         blind = batch.blind()
         small, mask = scale(batch.image, batch.mask, self.prior.mae.config.image_size)
         sd, asuka = (
-            DiffusionInpainter(self.base, choice, Plain(), 50, self.seed, 1.0)(blind)
+            DiffusionInpainter(self.base, choice, Concat(), Plain(), 50, self.seed, 1.0)(blind)
             for choice in (Empty(), self.prior)
         )
         return {
@@ -95,12 +94,4 @@ class AlignStage(Stage):
             "prior/other": own.each(lambda part: part.roll(count // 2, 0)),
             "prior/mean": own.each(lambda part: part.mean(0, keepdim=True).expand_as(part)),
         }
-        rows: dict[str, list[Tensor]] = {name: [] for name in contexts}
-        first = 0
-        for batch in batches:
-            latents = self.base.latents(batch)
-            for name, context in contexts.items():
-                some = context.each(itemgetter(slice(first, first + len(batch))))
-                rows[name].append(fixed_loss(self.base, latents, some, batch.visit))
-            first += len(batch)
-        return {name: torch.cat(values) for name, values in rows.items()}
+        return fixed_losses(self.base, batches, contexts)
