@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("asuka", "mae", "decoder", "scripts")
-ENTRIES = ("asuka.train", "asuka.inpaint", "asuka.weights", "scripts")
+ENTRIES = ("asuka.train", "asuka.inpaint", "asuka.sweep", "asuka.weights", "scripts")
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
@@ -25,6 +25,7 @@ ROWS = (
     ("asuka.parts",),
     ("asuka.config", "asuka.pipeline"),
     ("asuka.options", "asuka.terminal", "asuka.trial"),
+    ("asuka.sweeps",),
     ("asuka.commands",),
     ENTRIES,
 )
@@ -46,7 +47,7 @@ OWNERS = {
     "mae": ("mae", *KNOWING),
     "decoder": ("decoder", *KNOWING),
     "hydra": ("asuka.config", "asuka.terminal", *ENTRIES),
-    "omegaconf": ("asuka.config", "asuka.commands", "asuka.terminal", *ENTRIES),
+    "omegaconf": ("asuka.config", "asuka.commands", "asuka.sweeps", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
     "cv2": ("asuka.data", "asuka.hole", "asuka.paste", "asuka.window", "scripts"),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
