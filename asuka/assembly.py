@@ -7,6 +7,7 @@ from huggingface_hub import snapshot_download
 from asuka.condition import aligned
 from asuka.decode import Plain, conditional
 from asuka.diffusion.pretrained import pretrained
+from asuka.diffusion.samplers import Concat
 from asuka.errors import InputError
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.registry import ASSETS
@@ -38,4 +39,4 @@ def assembled(folder: Path) -> DiffusionInpainter:
     """ASUKA from the parts that the stages wrote: base/, mae/, align/, and decoder/ where there is one."""
     decode = conditional(str(folder / "decoder")) if (folder / "decoder").exists() else Plain()
     condition = aligned(str(folder / "align"), str(folder / "mae"))
-    return DiffusionInpainter(pretrained(str(folder / "base")), condition, decode, 50, 0, 1.0)
+    return DiffusionInpainter(pretrained(str(folder / "base")), condition, Concat(), decode, 50, 0, 1.0)

@@ -7,6 +7,7 @@ from asuka.alignment import Alignment
 from asuka.batch import Batch
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.errors import InputError
+from asuka.prompt import LearnedPrompt
 from asuka.registry import fingerprint, locate, require
 from asuka.window import scale
 from mae import MaskedAutoencoder
@@ -36,8 +37,30 @@ class Empty(Condition):
 class Caption(Condition):
     """The context of each picture's own caption."""
 
+    def __init__(self, text: str):
+        """`text` is read where a picture has no caption."""
+        super().__init__()
+        self.text = text
+
     def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
-        return base.text_context(batch.caption)
+        return base.text_context(tuple(caption or self.text for caption in batch.caption))
+
+
+class Learned(Condition):
+    """The context of a learned prompt, the same for every picture."""
+
+    def __init__(self, prompt: LearnedPrompt):
+        super().__init__()
+        self.prompt = prompt
+
+    def fits(self, base: LatentDiffusion) -> None:
+        require("prompt", self.prompt.config.trained_with, {"base": base.fingerprint})
+
+    def parts(self) -> dict[str, nn.Module]:
+        return {"prompt": self.prompt}
+
+    def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
+        return Context(self.prompt(len(batch)))
 
 
 class MaePrior(Condition):
@@ -63,10 +86,9 @@ class MaePrior(Condition):
             tokens = self.mae.tokens(*scale(image, mask, self.mae.config.image_size))
         return Context(self.alignment(tokens))
 
-    @torch.no_grad()
     def picture(self, batch: Batch) -> Tensor:
         """What the MAE thinks of a batch: (B, 3, S, S) in [-1, 1] at its own size."""
-        return self.mae(*scale(batch.image, batch.mask, self.mae.config.image_size)).clamp(-1, 1)
+        return thought(self.mae, batch)
 
 
 def aligned(weights: str, mae: str) -> MaePrior:
@@ -77,6 +99,26 @@ def aligned(weights: str, mae: str) -> MaePrior:
         raise InputError(f"{folder}: does not say which base and MAE it was trained with; train it with stage=align")
     require("align", {"mae": alignment.config.trained_with["mae"]}, {"mae": network.fingerprint})
     return MaePrior(network, alignment)
+
+
+def learned(weights: str) -> Learned:
+    """`condition=learned`: the prompt of a folder that stage=prompt wrote, or `tiny`."""
+    return Learned(frozen_prompt(weights))
+
+
+def frozen_prompt(weights: str) -> LearnedPrompt:
+    """A trained prompt from a folder or `tiny`, in float32. InputError where it does not say for which base."""
+    folder = locate(weights, "prompt")
+    prompt = LearnedPrompt.from_pretrained(folder).float().eval().requires_grad_(False)
+    if prompt.config.trained_with is None:
+        raise InputError(f"{folder}: does not say which base it was trained with; train it with stage=prompt")
+    return prompt
+
+
+@torch.no_grad()
+def thought(mae: MaskedAutoencoder, batch: Batch) -> Tensor:
+    """What an MAE thinks of a batch: (B, 3, S, S) in [-1, 1] at its own size."""
+    return mae(*scale(batch.image, batch.mask, mae.config.image_size)).clamp(-1, 1)
 
 
 def frozen_mae(weights: str) -> MaskedAutoencoder:

@@ -106,7 +106,7 @@ class EvaluateConfig:
     draws: int = 1
     protocol: str = "standard"
     metrics: list[str] | None = None
-    clip: str = "clip-vit-large-patch14"
+    clip: str = "openai/clip-vit-large-patch14"
     batch_size: int = 8
     seed: int = 0
     device: str = "auto"

@@ -9,11 +9,13 @@ from torch import nn
 
 from asuka.alignment import Alignment
 from asuka.assembly import assembled, folder_of
-from asuka.condition import Condition, Empty, MaePrior
+from asuka.condition import Condition, Empty, Learned, MaePrior
 from asuka.decode import Conditional, Plain
 from asuka.diffusion.base import LatentDiffusion
+from asuka.diffusion.samplers import Concat, Sampler
 from asuka.errors import InputError
 from asuka.methods.diffusion import DiffusionInpainter
+from asuka.prompt import LearnedPrompt
 from decoder import ConditionalDecoder
 from mae import MaskedAutoencoder
 
@@ -24,9 +26,9 @@ class Parts(DiffusionPipeline):
     `push_to_hub`, `to`, `enable_model_cpu_offload` and the progress bar are those of diffusers.
     """
 
-    model_cpu_offload_seq = "text_encoder->alignment->unet->vae->decoder"
+    model_cpu_offload_seq = "text_encoder->prompt->alignment->unet->vae->decoder"
     _exclude_from_cpu_offload = ["mae"]  # asked for its tokens, not called: the hooks of diffusers would not see it
-    _optional_components = ["mae", "alignment", "decoder"]
+    _optional_components = ["mae", "alignment", "decoder", "prompt"]
 
     def __init__(
         self,
@@ -38,12 +40,13 @@ class Parts(DiffusionPipeline):
         mae: MaskedAutoencoder | None = None,
         alignment: Alignment | None = None,
         decoder: ConditionalDecoder | None = None,
+        prompt: LearnedPrompt | None = None,
         fingerprints: dict[str, str] | None = None,
         steps: int = 50,
         seed: int = 0,
         prior_scale: float = 1.0,
     ):
-        """The parts of a base, of the prior and of the decoder, where there are such.
+        """The parts of a base, of the prior or the learned prompt, and of the decoder, where there are such.
 
         fingerprints: what base, vae and mae were when others were trained with them (asuka.registry.fingerprint).
         steps, seed, prior_scale: the knobs of a call that gives none (asuka.methods.diffusion).
@@ -58,12 +61,14 @@ class Parts(DiffusionPipeline):
             mae=mae,
             alignment=alignment,
             decoder=decoder,
+            prompt=prompt,
         )
         self.register_to_config(fingerprints=fingerprints or {}, steps=steps, seed=seed, prior_scale=prior_scale)
         for part in self.components.values():
             if isinstance(part, nn.Module):
                 part.eval().requires_grad_(False)
-        self.condition: Condition = Empty()  # what is read where there is no prior
+        self.condition: Condition = Empty()  # what is read where there is neither prior nor learned prompt
+        self.sampler: Sampler = Concat()
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path = "tiny", **options: object) -> "Parts":
@@ -87,26 +92,31 @@ class Parts(DiffusionPipeline):
     @classmethod
     def of(cls, method: DiffusionInpainter) -> "Parts":
         """The pipeline of a method that is built already; its knobs are the defaults of a call."""
-        base, parts = method.base, {**method.condition.parts(), **method.decode.parts()}
+        base = method.base
+        parts = {**method.sampler.parts(), **method.condition.parts(), **method.decode.parts()}
         marks = {"base": base.fingerprint, "vae": base.vae_fingerprint}
         if "mae" in parts:
             marks["mae"] = parts["mae"].fingerprint
         core = (base.vae, base.text_encoder, base.tokenizer, base.unet, base.scheduler)
         knobs = {"steps": method.steps, "seed": method.seed, "prior_scale": method.prior_scale}
         pipeline = cls(*core, **parts, fingerprints=marks, **knobs)
-        pipeline.condition = method.condition
+        pipeline.condition, pipeline.sampler = method.condition, method.sampler
         return pipeline
 
     def save_pretrained(self, save_directory: str | Path, **options: object) -> None:
         """A folder that `from_pretrained` makes the same pipeline of; options as in diffusers.
 
-        InputError where the method reads something that is no part, such as captions.
+        InputError where the method has something that is no part, such as captions or another sampler.
         """
-        if self.mae is None and not isinstance(self.condition, Empty):
-            raise InputError(
-                f"the condition is {type(self.condition).__name__}, which has no weights to be saved; save a pipeline "
-                "with method=asuka or method=sd"
-            )
+        for what, own, kept in (
+            ("condition", self.condition, (Empty, Learned, MaePrior)),
+            ("sampler", self.sampler, (Concat,)),
+        ):
+            if not isinstance(own, kept):
+                raise InputError(
+                    f"the {what} is {type(own).__name__}, which has no weights to be saved; save a pipeline with "
+                    "method=asuka or method=sd"
+                )
         super().save_pretrained(save_directory, **options)
 
     def method(self, steps: int | None, seed: int | None, prior_scale: float | None) -> DiffusionInpainter:
@@ -123,9 +133,15 @@ class Parts(DiffusionPipeline):
             raise InputError(f"num_inference_steps={steps}: give a number from 1 to {most}, the steps of the training")
         return DiffusionInpainter(
             base,
-            self.condition if self.mae is None else MaePrior(self.mae, self.alignment),
+            self._condition(),
+            self.sampler,
             Plain() if self.decoder is None else Conditional(self.decoder),
             steps,
             self.config.seed if seed is None else seed,
             self.config.prior_scale if prior_scale is None else prior_scale,
         )
+
+    def _condition(self) -> Condition:
+        if self.alignment is not None:
+            return MaePrior(self.mae, self.alignment)
+        return self.condition if self.prompt is None else Learned(self.prompt)

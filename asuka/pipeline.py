@@ -80,7 +80,7 @@ class AsukaPipeline(Parts):
         output_type: `pil`; `np`, (H, W, C) in [0, 1]; `pt`, (C, H, W); stacked where all have one shape.
         InputError for what cannot be worked with; InputWarning for what is odd.
         """
-        _check(paste, output_type, callback_on_step_end_tensor_inputs, feather + 1, batch_size, num_candidates)
+        check_words(paste, output_type, callback_on_step_end_tensor_inputs, feather + 1, batch_size, num_candidates)
         jobs = jobs_of(image, mask_image, prompt, names, MaskReader(hole, dilate, fill_holes, resize_mask))
         method = self.method(num_inference_steps, seed, prior_scale)
         if any(job.caption for job in jobs) and not isinstance(method.condition, Caption):
@@ -123,7 +123,7 @@ class AsukaPipeline(Parts):
         self, method: DiffusionInpainter, callback: Callback | None, inputs: Sequence[str], batch: Batch
     ) -> Tensor:
         """One batch by the method, under a progress bar, with the callback after every step."""
-        with self.progress_bar(total=method.steps) as bar:
+        with self.progress_bar(total=method.calls) as bar:
 
             def seen(number: int, step: Tensor, latents: Tensor) -> Tensor:
                 bar.update()
@@ -140,7 +140,7 @@ class AsukaPipeline(Parts):
         return unscale(picture.float(), batch.image.shape[-1])
 
 
-def _check(paste: str, output_type: str, inputs: Sequence[str], *counts: int) -> None:
+def check_words(paste: str, output_type: str, inputs: Sequence[str], *counts: int) -> None:
     """InputError for words that are not known and for counts below 1."""
     if paste not in PASTES or output_type not in FORMATS or set(inputs) - {"latents"} or min(counts) < 1:
         raise InputError(

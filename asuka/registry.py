@@ -14,6 +14,7 @@ PARTS = {
     "mae": ("MaskedAutoencoder", "stage=mae"),
     "align": ("Alignment", "stage=align"),
     "decoder": ("ConditionalDecoder", "stage=decoder"),
+    "prompt": ("LearnedPrompt", "stage=prompt"),
 }
 
 

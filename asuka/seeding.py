@@ -15,13 +15,14 @@ def seed_of(*parts: Hashable) -> int:
 
 def randn(seed: int, purpose: str, keys: Sequence[Hashable], shape: tuple[int, ...]) -> Tensor:
     """Standard normal noise (len(keys), *shape) on the CPU; row i depends on (seed, purpose, keys[i]) alone."""
-    return torch.stack([torch.randn(shape, generator=_generator(seed, purpose, key)) for key in keys])
+    return torch.stack([torch.randn(shape, generator=generator(seed, purpose, key)) for key in keys])
 
 
 def rand(seed: int, purpose: str, keys: Sequence[Hashable], shape: tuple[int, ...] = ()) -> Tensor:
     """Uniform numbers in [0, 1), (len(keys), *shape), on the CPU; rows as in `randn`."""
-    return torch.stack([torch.rand(shape, generator=_generator(seed, purpose, key)) for key in keys])
+    return torch.stack([torch.rand(shape, generator=generator(seed, purpose, key)) for key in keys])
 
 
-def _generator(seed: int, purpose: str, key: Hashable) -> torch.Generator:
+def generator(seed: int, purpose: str, key: Hashable) -> torch.Generator:
+    """A generator on the CPU that is at its beginning, for libraries that draw by themselves."""
     return torch.Generator("cpu").manual_seed(seed_of(seed, purpose, key))

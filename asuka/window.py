@@ -24,7 +24,7 @@ class Window:
     def cut(self, image: np.ndarray) -> np.ndarray:
         """The window of (H, W, …): (side, side, …), mirrored beyond the borders."""
         rows, columns = (
-            _mirrored(first, self.side, length)
+            mirrored(first, self.side, length)
             for first, length in zip((self.top, self.left), image.shape[:2], strict=True)
         )
         return image[np.ix_(rows, columns)]
@@ -112,6 +112,13 @@ def unscale(square: Tensor, side: int | None) -> Tensor:
     return functional.interpolate(square, (side, side), mode="bicubic", antialias=True).clamp(-1, 1)
 
 
+def mirrored(first: int, side: int, length: int) -> np.ndarray:
+    """`side` indices from `first` on, reflected at 0 and length - 1."""
+    period = max(2 * (length - 1), 1)
+    place = np.abs(np.arange(first, first + side)) % period
+    return np.minimum(place, period - place)
+
+
 def _mean(image: Tensor, size: int) -> Tensor:
     if image.shape[-1] < size:
         return functional.interpolate(image, (size, size), mode="bilinear")
@@ -136,10 +143,3 @@ def _around(box: np.ndarray, side: int, shape: tuple[int, ...]) -> Window:
         for first, last, length in zip(box[:2].tolist(), box[2:].tolist(), shape, strict=True)
     ]
     return Window(*corner, side)
-
-
-def _mirrored(first: int, side: int, length: int) -> np.ndarray:
-    """`side` indices from `first` on, reflected at 0 and length - 1."""
-    period = max(2 * (length - 1), 1)
-    place = np.abs(np.arange(first, first + side)) % period
-    return np.minimum(place, period - place)

@@ -1,4 +1,5 @@
-"""The whole tiny stack in one resumable command: vae, base, mae (patches, then continuous holes), align, decoder.
+"""The whole tiny stack in one resumable command: vae, base, mae (patches, then continuous holes), align, decoder,
+prompt.
 
     python scripts/build_tiny.py PHOTOS [--budget cpu|gpu|toy] [--run-dir runs/tiny] [--install]
 
@@ -42,6 +43,7 @@ LEGS = (
     Leg("mae", "mae", "mae", ("data.share=0.4", "stage.init={ship}/mae-patches", "stage.drop=0.5")),
     Leg("align", "align", "align", ("data.share=0.5", "base.weights={ship}/base", "stage.mae={ship}/mae")),
     Leg("decoder", "decoder", "decoder", ("data.share=0.3", *ASUKA)),
+    Leg("prompt", "prompt", "prompt", ("data.share=0.5", "base.weights={ship}/base")),
 )
 
 # Steps, batch and peak learning rate of each leg, and where latents come again. The CPU's fit two cores and two hours.
@@ -55,6 +57,7 @@ BUDGETS = {
         "mae": "loop.steps=1300 loop.batch=64 loop.lr=1e-3",
         "align": "loop.steps=400 loop.batch=32 loop.lr=3e-3 loop.distinct=4096",
         "decoder": "loop.steps=1500 loop.batch=32 loop.lr=1e-3 loop.distinct=8192",
+        "prompt": "loop.steps=400 loop.batch=32 loop.lr=3e-3 loop.distinct=4096",
     },
     "gpu": {
         "vae": "loop.steps=5000 loop.batch=128 loop.lr=2e-3",
@@ -63,6 +66,7 @@ BUDGETS = {
         "mae": "loop.steps=2500 loop.batch=256 loop.lr=1.5e-3",
         "align": "loop.steps=1500 loop.batch=128 loop.lr=3e-3 loop.distinct=131072",
         "decoder": "loop.steps=3000 loop.batch=128 loop.lr=1.5e-3 loop.distinct=131072",
+        "prompt": "loop.steps=1500 loop.batch=128 loop.lr=3e-3 loop.distinct=131072",
     },
     "toy": {leg.name: "loop.steps=2 loop.batch=4 loop.validations=8 loop.previews=2" for leg in LEGS},
 }
@@ -87,7 +91,7 @@ def main() -> None:
 
 def install(shipped: Path) -> None:
     """Put the shipped weights, whole, in the place of the embedded ones; provenance is written by hand."""
-    for part in ("base", "mae", "align", "decoder"):
+    for part in ("base", "mae", "align", "decoder", "prompt"):
         shutil.rmtree(ASSETS / "tiny" / part, ignore_errors=True)
         shutil.copytree(shipped / part, ASSETS / "tiny" / part)
         print(f"installed {part}: {fingerprint(ASSETS / 'tiny' / part)}")

@@ -1,5 +1,6 @@
 """Toy parts for tests: the real classes, small and untrained, in folders as the stages write them."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -7,13 +8,17 @@ import torch
 from accelerate.state import AcceleratorState
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from PIL import Image
 from safetensors.torch import load_file
+from standins import ToyLama
 
 from asuka.alignment import Alignment
 from asuka.config import CONF, register
 from asuka.data.synthetic import Synthetic
 from asuka.diffusion.base import LatentDiffusion
 from asuka.diffusion.tiny import build_scheduler, build_text_encoder, build_tokenizer, build_unet, build_vae
+from asuka.image import save
+from asuka.prompt import LearnedPrompt
 from asuka.registry import fingerprint
 from asuka.stages.base import export_base
 from decoder import ConditionalDecoder
@@ -29,6 +34,7 @@ SMALL = {
     "base": ["stage.channels=[16,16,16]", "stage.vae={toy}/base/vae"],
     "mae": ["stage.init={toy}/mae"],
     "align": ["base.weights={toy}/base", "stage.mae={toy}/mae"],
+    "prompt": ["base.weights={toy}/base", "stage.init={toy}/prompt"],
     "decoder": ["base.weights={toy}/base", "stage.align={toy}/align", "stage.mae={toy}/mae", "stage.crop=32"],
 }
 
@@ -55,7 +61,8 @@ def weights(run_dir: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with base/, mae/, align/ and decoder/: untrained, with noise on every weight so that nothing is zero."""
+    """A folder with base/, mae/, align/, decoder/, prompt/ and lama.pt: untrained, with noise on every weight so that
+    nothing is zero."""
     folder = tmp_path_factory.mktemp("toy")
     torch.manual_seed(0)
     tokenizer = build_tokenizer(Synthetic(count=50).train.captions())
@@ -75,6 +82,15 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     decoder = ConditionalDecoder.like(vae, trained_with={"vae": fingerprint(folder / "base/vae")})
     _shake(decoder)
     decoder.save_pretrained(folder / "decoder")
+    prompt = LearnedPrompt(8, base.context_dim, trained_with={"base": hashes["base"]})
+    _shake(prompt)
+    prompt.save_pretrained(folder / "prompt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # files of this kind are what there is
+        torch.jit.script(ToyLama()).save(folder / "lama.pt")
+    # Results, by the names of what tests/test_methods.py fills.
+    for name, colour in (("one", "green"), ("two", "red"), ("three", "blue"), ("other", "green")):
+        save(Image.new("RGB", (131, 97), colour), folder / f"results/{name}.png")
     return folder
 
 

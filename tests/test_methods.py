@@ -2,83 +2,101 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
 from conftest import composed
 from diffusers import StableDiffusionInpaintPipeline
-from torch import nn
+from standins import STANDINS, axes, stand_in
 
 from asuka.batch import Batch
 from asuka.condition import Caption, Empty
-from asuka.config import CONF, build
+from asuka.config import CONF, build, check
 from asuka.diffusion.pretrained import pretrained
 from asuka.diffusion.samplers import concat
 from asuka.errors import InputError
+from asuka.methods.inpainter import Inpainter
 from asuka.seeding import randn
 from asuka.stages.base import export_base
 
-DECODES = sorted(path.stem for path in Path(CONF, "method", "decode").glob("*.yaml"))
-METHODS = [
-    f"method={path.stem} method/decode={decode}"
-    for path in sorted(Path(CONF, "method").glob("*.yaml"))
-    if path.stem != "folder"  # draws nothing: tests/test_method_folder.py
-    for decode in DECODES
+METHODS = sorted(path.stem for path in Path(CONF, "method").glob("*.yaml"))
+AXES = sorted(path for path in Path(CONF, "method").iterdir() if path.is_dir())
+# Every method as its option has it, and every option of every axis in the place of sd's.
+POINTS = [f"method={name}" for name in METHODS] + [
+    f"method=sd method/{axis.name}={file.stem}"
+    for axis in AXES
+    for file in sorted(axis.glob("*.yaml"))
+    if axes("sd")[axis.name] != file.stem
 ]
-# What an option must be told to run on the toy parts.
-GIVEN = {
-    "method=asuka": ["method.condition.weights={toy}/align", "method.condition.mae={toy}/mae"],
-    "method/decode=conditional": ["method.decode.weights={toy}/decoder"],
-}
 
 
-def method(words: str, toy: Path) -> nn.Module:
-    """A method at toy size, by the words of a command line."""
-    given = [argument.format(toy=toy) for word in words.split() for argument in GIVEN.get(word, [])]
-    return build(composed("inpaint", *words.split(), f"base.weights={toy}/base", "method.steps=3", *given).method)
+class Case(NamedTuple):
+    """A method at toy size, a batch that shows the truth, at an odd size where the method takes any, and its result."""
+
+    fill: Inpainter
+    batch: Batch
+    result: torch.Tensor
+    words: list[str]
+    draws: bool  # a knob `seed` says so
 
 
-@pytest.fixture
-def batch() -> Batch:
+def pictures(height: int, width: int) -> Batch:
     """Three pictures with strokes of hole, one of them all hole."""
-    image = torch.rand(3, 3, 128, 128, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    mask = torch.zeros(3, 1, 128, 128)
+    image = torch.rand(3, 3, height, width, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    mask = torch.zeros(3, 1, height, width)
     mask[0, :, 30:71, 20:90] = 1
     mask[1, :, 5:9] = 1
     mask[2] = 1
     return Batch(image, mask, ("one", "two", "three"), ("a red ball", "", "snow"))
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_results_are_whole_pictures(name: str, toy: Path, batch: Batch) -> None:
-    result = method(name, toy)(batch.blind())
-    assert result.shape == batch.image.shape
-    assert torch.isfinite(result).all() and result.abs().max() <= 1
+@pytest.fixture(scope="module", params=POINTS)
+def case(request: pytest.FixtureRequest, toy: Path) -> Case:
+    words = stand_in(request.param, toy)
+    config = composed("inpaint", *words).method
+    check(config)
+    fill = build(config).eval()
+    batch = pictures(*((97, 131) if fill.side is None else (fill.side, fill.side)))
+    return Case(fill, batch, fill(batch.blind()), words, "seed" in config)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_method_is_blind_to_the_hole(name: str, toy: Path, batch: Batch) -> None:
-    fill = method(name, toy)
+def test_results_are_whole_pictures(case: Case) -> None:
+    assert case.result.shape == case.batch.image.shape
+    assert torch.isfinite(case.result).all() and case.result.abs().max() <= 1
+
+
+def test_a_method_is_blind_to_the_hole(case: Case) -> None:
+    batch = case.batch
     other = replace(batch, image=torch.where(batch.mask > 0, -batch.image, batch.image))
-    assert torch.equal(fill(batch.blind()), fill(other.blind()))
+    assert torch.equal(case.result, case.fill(other.blind()))
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_result_depends_on_its_own_picture_alone(name: str, toy: Path, batch: Batch) -> None:
-    fill = method(name, toy)
-    together = fill(batch.blind())
+def test_a_result_depends_on_its_own_picture_alone(case: Case) -> None:
     for i in range(3):
-        one = Batch(batch.image[i : i + 1], batch.mask[i : i + 1], batch.name[i : i + 1], batch.caption[i : i + 1])
-        assert torch.allclose(fill(one.blind())[0], together[i], atol=2e-4)
+        assert torch.allclose(case.fill(case.batch.take([i]).blind())[0], case.result[i], atol=2e-4)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_seed_and_name_decide(name: str, toy: Path, batch: Batch) -> None:
-    fill = method(name, toy)
-    first = fill(batch.blind())
-    assert torch.equal(first, fill(batch.blind()))
-    renamed = fill(replace(batch.blind(), name=("other", "two", "three")))
-    assert not torch.equal(first[0], renamed[0]) and torch.equal(first[1:], renamed[1:])
+def test_seed_and_name_decide(case: Case) -> None:
+    renamed = case.fill(replace(case.batch.blind(), name=("other", "two", "three")))
+    assert torch.equal(case.result[1:], renamed[1:])
+    assert torch.equal(case.result[0], renamed[0]) != case.draws
+    again = build(composed("inpaint", *case.words, "seed=1").method).eval()(case.batch.blind())
+    assert torch.equal(case.result, again) != case.draws
+    assert not case.draws or not any(map(torch.equal, case.result, again))
+
+
+def test_nothing_is_drawn_from_the_state_of_the_process(case: Case) -> None:
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    assert torch.equal(case.result, case.fill(case.batch.blind()))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_an_option_without_a_stand_in_fails(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(STANDINS, "method/decode/plain")
+    with pytest.raises(AssertionError, match="give method/decode/plain a row in tests/standins.py"):
+        stand_in("method=sd", toy)
 
 
 def test_sd_equals_the_pipeline_of_diffusers(toy: Path) -> None:
@@ -115,9 +133,10 @@ def test_a_base_keeps_thin_holes(toy: Path) -> None:
     assert base.shrink(mask)[0, 0].nonzero().tolist() == [[8, 0]]
 
 
-def test_text_reaches_the_picture(toy: Path, batch: Batch) -> None:
+def test_text_reaches_the_picture(toy: Path) -> None:
+    batch = pictures(128, 128)
     base = pretrained(str(toy / "base"))
-    contexts = [condition(base, batch).sequence for condition in (Empty(), Caption())]
+    contexts = [condition(base, batch).sequence for condition in (Empty(), Caption(""))]
     assert not torch.equal(contexts[0][0], contexts[1][0])
     assert torch.allclose(contexts[0][1], contexts[1][1], atol=1e-6)  # its caption is empty
 

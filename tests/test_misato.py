@@ -3,26 +3,14 @@
 from pathlib import Path
 
 import pytest
-from layouts import box, misato_in, noise
+from layouts import box, misato_zip, noise
 
 from asuka.data.misato import Misato
 from asuka.errors import InputError
 
 
-@pytest.fixture(scope="module")
-def misato(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The version of 512 pixels; tests leave it as it was."""
-    return misato_in(tmp_path_factory.mktemp("misato") / "any-name", 512, "")
-
-
-@pytest.fixture(scope="module")
-def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The version of 1024 pixels."""
-    return misato_in(tmp_path_factory.mktemp("misato") / "any-name", 1024, "00")
-
-
-def test_numbers_are_names_and_tell_the_domain(misato: Path) -> None:
-    pairs = Misato(str(misato)).pairs(None, 1, 0)
+def test_numbers_are_names_and_tell_the_domain(tmp_path: Path) -> None:
+    pairs = Misato(str(misato_zip(tmp_path / "any-name.zip", 512, ""))).pairs(None, 1, 0)
     assert pairs.names == [f"{number:04d}" for number in range(2000)]
     domains = ["landscape", "indoor", "building", "background"]
     assert pairs.groups == [domain for domain in domains for _ in range(500)]
@@ -30,29 +18,25 @@ def test_numbers_are_names_and_tell_the_domain(misato: Path) -> None:
     assert pairs[0].hole.mean() == 0.25
 
 
-def test_masks_of_the_larger_version_have_two_digits_more(larger: Path) -> None:
-    pairs = Misato(str(larger)).pairs(None, 1, 0)
+@pytest.mark.parametrize("prefix", ["", "00"])
+def test_masks_of_the_larger_version_may_have_two_digits_more(prefix: str, tmp_path: Path) -> None:
+    pairs = Misato(str(misato_zip(tmp_path / "any-name.zip", 1024, prefix))).pairs(None, 1, 0)
     assert len(pairs) == 1500 and set(pairs.groups) == {"landscape", "indoor", "building"}
     assert pairs[1499].image.shape == (1024, 1024, 3) and pairs[1499].hole.mean() == 0.25
 
 
-def test_what_is_missing_and_surplus_is_listed(misato: Path, larger: Path) -> None:
-    moved = [misato / "image" / f"{number:04d}.png" for number in range(100, 113)]
-    other = misato / "mask" / "1999.png"
-    for file in (*moved, other):
-        file.rename(file.with_name(f"x{file.name}"))
+def test_what_is_missing_and_surplus_is_listed(tmp_path: Path) -> None:
+    names = [f"image/{number:04d}.png" for number in range(100, 113)]
+    other = dict.fromkeys([*names, "mask/1999.png"]) | {name.replace("/", "/x"): b"" for name in names}
     with pytest.raises(InputError) as caught:
-        Misato(str(misato))
-    for file in (*moved, other):
-        file.with_name(f"x{file.name}").rename(file)
+        Misato(str(misato_zip(tmp_path / "a.zip", 512, "", other)))
     text = str(caught.value)
-    assert text.startswith(f"{misato} is no whole MISATO of 2000 pairs: 13 missing: image/0100, image/0101, ")
+    assert text.startswith(f"{tmp_path}/a.zip is no whole MISATO of 2000 pairs: 13 missing: image/0100, image/0101, ")
     assert "image/0109, and 3 more; 13 surplus: image/x0100.png, " in text
-    assert "; 1 missing: mask/1999; 1 surplus: mask/x1999.png; unpack it again" in text
-    (larger / "mask" / "000007.png").rename(larger / "mask" / "0007.png")
+    assert text.endswith("and 3 more; 1 missing: mask/1999; unpack it again")
+    other = {"mask/000007.png": None, "mask/0007.png": b""}
     with pytest.raises(InputError, match="pairs: 1 missing: mask/000007; 1 surplus: mask/0007.png; unpack"):
-        Misato(str(larger))
-    (larger / "mask" / "0007.png").rename(larger / "mask" / "000007.png")
+        Misato(str(misato_zip(tmp_path / "b.zip", 1024, "00", other)))
 
 
 def test_what_is_no_misato_is_told(tmp_path: Path) -> None:

@@ -86,6 +86,12 @@ def test_holes_belong_to_seed_path_and_number(photos: Path, tmp_path: Path) -> N
     assert other.keys() == all_of_them.keys() and not set(other.values()) & set(all_of_them.values())
 
 
+def test_the_first_photographs_keep_their_holes(photos: Path) -> None:
+    pairs = Folder(photos, size=32).pairs(PAPER, 3, 0)
+    assert pairs.first(2).names == pairs.names[:6] and pairs.first(99).names == pairs.names
+    assert hashes(pairs.first(2)).items() < hashes(pairs).items()
+
+
 def test_a_zip_file_gives_what_its_folder_gives(photos: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as file:
         for path in sorted(photos.rglob("*"), reverse=True):

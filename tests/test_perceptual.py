@@ -1,18 +1,14 @@
 """Promises of the perceptual distances: zero for equals, more for worse, gradients for pictures only."""
 
-import pickle
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from untrained import lpips
 
 from asuka.errors import InputError
 from asuka.metrics.perceptual import perceptual
-
-# Channels out, channels in and side of AlexNet's kernels (Krizhevsky 2014).
-ALEX = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3))
 
 
 def pictures(count: int = 2) -> Tensor:
@@ -27,19 +23,9 @@ def noise() -> Tensor:
 
 @pytest.fixture(scope="module", autouse=True)
 def untrained_alex(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """In the place of the fetched trunk, one of the same shape and layout that nobody trained."""
-    rng = np.random.default_rng(0)
-    layers = {
-        f"Conv_{number}": {
-            "kernel": rng.normal(0, (2 / (side * side * ins)) ** 0.5, (side, side, ins, outs)).astype(np.float32),
-            "bias": np.full(outs, 0.01, np.float32),
-        }
-        for number, (outs, ins, side) in enumerate(ALEX)
-    }
-    file = tmp_path_factory.mktemp("alex") / "alexnet.ckpt"
-    file.write_bytes(pickle.dumps({"AlexNet_0": layers, "NetLinLayer_0": {}}, protocol=3))
+    """In the place of the fetched trunks, some of the same shape and layout that nobody trained."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ASUKA_WEIGHTS_LPIPS_ALEX", str(file))
+        lpips(tmp_path_factory.mktemp("lpips"), patch)
         yield
 
 

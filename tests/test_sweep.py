@@ -2,10 +2,16 @@
 
 import csv
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conftest import composed
+import torch
+from conftest import ROOT, composed, weights
+from PIL import Image
 
 from asuka.commands.sweep import begin, work
 from asuka.errors import InputError
@@ -137,3 +143,41 @@ def test_a_point_that_fails_is_told_and_mended(toy: Path, tmp_path: Path, capsys
     swept("stage.variant=linear")
     assert "finished before" in capsys.readouterr().out
     assert {file: file.stat().st_mtime_ns for file in before} == before
+
+
+def command(toy: Path, photos: Path, run_dir: Path, *more: str) -> list[str]:
+    """Two points at two seeds, each a training of a few steps and an evaluation of a few pictures."""
+    words = [f"run_dir={run_dir}", "experiment=ablate_align", "seed=0,1", "sweep.point=linear,attn", *SMALL.split()]
+    words += ["loop.steps=12", "loop.save_every=2", f"base.weights={toy}/base", f"stage.mae={toy}/mae"]
+    cheap = ["method/decode=plain", "method.steps=2", "metrics=[psnr]", "device=cpu", "count=2"]
+    words += [f"sweep.photos={photos}", f"sweep.more={json.dumps(cheap)}", *more]
+    return [sys.executable, "-m", "asuka.sweep", *words]
+
+
+def states(run_dir: Path) -> list[str]:
+    with open(run_dir / "table.csv") as file:
+        return [line["state"] for line in csv.DictReader(file)]
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_goes_on_and_ends_with_the_same_weights(toy: Path, tmp_path: Path) -> None:
+    photos, rng = tmp_path / "photos", np.random.default_rng(0)
+    photos.mkdir()
+    for number in range(3):
+        Image.fromarray(rng.integers(0, 256, (140, 130, 3), np.uint8)).save(photos / f"{number}.png")
+    whole = subprocess.run(command(toy, photos, tmp_path / "whole"), cwd=ROOT, capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    assert states(tmp_path / "whole") == [FINISHED] * 4 and "psnr" in (tmp_path / "whole" / "table.md").read_text()
+    words = command(toy, photos, tmp_path / "broken", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    killed = subprocess.Popen(words, cwd=ROOT, start_new_session=True)
+    while not list((tmp_path / "broken").rglob("checkpoint.pt")):
+        time.sleep(0.2)
+        assert killed.poll() is None
+    killed.kill()  # the sweep alone: its children work on, and the next one waits for them
+    killed.wait()
+    again = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert states(tmp_path / "broken") == [FINISHED] * 4
+    for run_dir in (path for path in (tmp_path / "whole").iterdir() if path.is_dir()):
+        one, two = weights(run_dir), weights(tmp_path / "broken" / run_dir.name)
+        assert one and all(torch.equal(one[name], two[name]) for name in one)

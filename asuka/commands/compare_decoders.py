@@ -13,7 +13,7 @@ from asuka.batch import Batch
 from asuka.condition import Empty
 from asuka.decode import Plain
 from asuka.diffusion.base import LatentDiffusion
-from asuka.diffusion.samplers import concat
+from asuka.diffusion.samplers import Concat
 from asuka.disk import write_file
 from asuka.errors import InputError
 from asuka.image import grid, paste, save
@@ -93,8 +93,7 @@ def measured(
 
 def generated(base: LatentDiffusion, blind: Batch, steps: int, seed: int) -> Tensor:
     """The latents of the method `sd`, before any decoding."""
-    method = DiffusionInpainter(base, Empty(), Plain(), steps, seed, 1.0)
-    return concat(base, blind, method.condition(base, blind), method.noise(blind), steps)
+    return DiffusionInpainter(base, Empty(), Concat(), Plain(), steps, seed, 1.0).latents(blind)
 
 
 def table(lines: list[Line], words: list[str]) -> str:

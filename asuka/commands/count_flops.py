@@ -15,7 +15,7 @@ from decoder import ConditionalDecoder
 from mae.loss import random_drop
 from mae.presets import build
 
-RECIPES = ("paper_mae", "paper_align", "paper_decoder")
+RECIPES = ("paper_mae", "paper_align", "paper_decoder", "paper_prompt")
 TEXT, PRIOR = 77, 256  # tokens that cross-attention reads
 
 
@@ -58,7 +58,7 @@ def _align(config: DictConfig) -> float:
 
 def _prompt(config: DictConfig) -> float:
     with torch.device("meta"):
-        prompt = torch.empty(1, TEXT, 768, requires_grad=True)
+        prompt = torch.empty(1, config.stage.tokens, 768, requires_grad=True)
         step = _counted(lambda: _denoise(config.data.size, prompt).sum().backward())
     return step + _latents(config.data.size)
 

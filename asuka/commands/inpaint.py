@@ -2,6 +2,7 @@
 
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,20 @@ from tqdm import tqdm
 from asuka.config import build
 from asuka.diffusion.quiet import quiet_libraries
 from asuka.errors import InputError
+from asuka.fill import fill
 from asuka.folders import Outcome, Pair, paired, work
 from asuka.hole import MaskReader
 from asuka.image import check_name
 from asuka.jobs import Job, jobs_of
+from asuka.methods.diffusion import DiffusionInpainter
+from asuka.methods.inpainter import Inpainter
+from asuka.paste import PASTES
 from asuka.photo import Photo
-from asuka.pipeline import AsukaPipeline
+from asuka.pipeline import AsukaPipeline, check_words
 from asuka.training.machine import device
+
+# Jobs -> their photos with filled holes.
+Filler = Callable[[list[Job]], list[Image.Image]]
 
 
 def inpaint(config: DictConfig) -> None:
@@ -49,15 +57,27 @@ def inpaint(config: DictConfig) -> None:
 
 
 def _worked(config: DictConfig, todo: list[Pair]) -> list[Outcome]:
-    """The pairs filled as the configuration says, by the one pipeline."""
+    """The pairs filled as the configuration says, by its method."""
     reader = MaskReader(config.hole, config.dilate, config.fill_holes, config.resize_mask)
-    pipeline = AsukaPipeline.of(build(config.method)).to(device(config.device))
-    pipeline.set_progress_bar_config(disable=len(todo) > 1)
+    method, place = build(config.method), device(config.device)
+    if isinstance(method, DiffusionInpainter):
+        pipeline = AsukaPipeline.of(method).to(place)
+        pipeline.set_progress_bar_config(disable=len(todo) > 1)
+        filled, imagined = _by_pipeline(config, pipeline)
+    else:
+        filled = imagined = _by_itself(config, method.eval().to(place), place)
 
     def read(pair: Pair) -> Job:
         return jobs_of(pair.image, pair.mask, config.caption, None, reader)[0]
 
-    def fill(jobs: list[Job]) -> list[Image.Image]:
+    steps = work(todo, read, filled, imagined, config.batch_size, config.quality)
+    return list(tqdm(steps, total=len(todo), unit="photo", disable=len(todo) == 1))
+
+
+def _by_pipeline(config: DictConfig, pipeline: AsukaPipeline) -> tuple[Filler, Filler]:
+    """Jobs filled by the one pipeline, and by what its MAE thinks."""
+
+    def filled(jobs: list[Job]) -> list[Image.Image]:
         return pipeline(
             *_sources(jobs),
             prompt=config.caption,
@@ -68,11 +88,29 @@ def _worked(config: DictConfig, todo: list[Pair]) -> list[Outcome]:
             batch_size=config.batch_size,
         ).images
 
-    def imagine(jobs: list[Job]) -> list[Image.Image]:
+    def imagined(jobs: list[Job]) -> list[Image.Image]:
         return pipeline.prior(*_sources(jobs))
 
-    steps = work(todo, read, fill, imagine, config.batch_size, config.quality)
-    return list(tqdm(steps, total=len(todo), unit="photo", disable=len(todo) == 1))
+    return filled, imagined
+
+
+def _by_itself(config: DictConfig, method: Inpainter, place: torch.device) -> Filler:
+    """Jobs filled by a method that is no base with its parts: one result each, without a prior to show."""
+    check_words(config.paste, "pil", (), config.feather + 1, config.batch_size, config.num_candidates)
+    if config.prior or config.num_candidates > 1:
+        raise InputError(
+            f"prior={config.prior}, num_candidates={config.num_candidates}: this method has no prior to show and makes "
+            "one result a picture; leave both out, or choose a method with a base, such as asuka"
+        )
+
+    def filled(jobs: list[Job]) -> list[Image.Image]:
+        manner = PASTES[config.paste]
+        fills = fill(
+            lambda batch: method(batch.to(place)), jobs, method.side, manner, config.feather, config.batch_size
+        )
+        return [job.photo.image(one.pixels) for job, one in zip(jobs, fills, strict=True)]
+
+    return filled
 
 
 def _sources(jobs: list[Job]) -> tuple[list[Photo], list[np.ndarray]]:

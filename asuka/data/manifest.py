@@ -61,6 +61,14 @@ def freeze(pairs: Made, file: Path) -> None:
     write_file(file, "".join(json.dumps(line) + "\n" for line in lines))
 
 
+def frozen(pairs: Made, file: Path) -> Made:
+    """The same pairs, each to be what their manifest says. InputError where it lists others."""
+    _, recipes = _parsed(file)
+    if [recipe.name for recipe in recipes] != pairs.names:
+        raise InputError(f"{file}: lists other pairs than there are now; give back what is gone, or another run_dir")
+    return Made(pairs.source, recipes, pairs.words)
+
+
 def verify(pairs: Made) -> None:
     """InputError, naming them, where pairs cannot be made or are not what is known of them."""
     _each(pairs, lambda recipe, taken: None)

@@ -9,6 +9,8 @@ from asuka.data.measured import Measured
 from asuka.errors import InputError
 from asuka.stems import shown
 
+COUNT = 36_500  # of the validation set, Places365_val_00000001.jpg and on
+
 
 class Places2(Measured):
     """`data=places2 data.root=DIR masks=paper`: DIR is `val_large`, `val_256` or any folder or zip file of photographs.
@@ -31,6 +33,20 @@ class Places2(Measured):
         pictures = [(name, self._files.caption(name)) for name in self._pictures]
         words = {"data": self.word, "size": self._size}
         return drawn(Photographs(self._files), pictures, "window", self._size, holes, per_photo, seed, words)
+
+    def check_whole(self) -> None:
+        """InputError, listing them, where photographs of the validation set are missing or others are there."""
+        wanted = [f"Places365_val_{number:08d}" for number in range(1, COUNT + 1)]
+        there = {Path(name).stem: name for name in self._pictures}
+        missing = [name for name in wanted if name not in there]
+        surplus = [there[name] for name in sorted(there.keys() - set(wanted))]
+        problems = [f"{len(missing)} missing: {shown(missing)}"] * bool(missing)
+        problems += [f"{len(surplus)} surplus: {shown(surplus)}"] * bool(surplus)
+        if problems:
+            raise InputError(
+                f"{self._files.root} is not the validation set of {COUNT} photographs: {'; '.join(problems)}; "
+                "unpack it again, or list the part that counts"
+            )
 
     def summary(self) -> str:
         """One line: how many there are."""

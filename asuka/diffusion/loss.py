@@ -5,6 +5,7 @@ from collections.abc import Hashable, Sequence
 import torch
 from torch import Tensor
 
+from asuka.batch import Batch
 from asuka.diffusion.base import Context, LatentDiffusion, Latents
 from asuka.diffusion.noising import noised
 
@@ -37,3 +38,17 @@ def fixed_loss(base: LatentDiffusion, latents: Latents, context: Context, keys: 
         for draw in range(STRATA)
     ]
     return torch.stack(draws).mean(0)
+
+
+@torch.no_grad()
+def fixed_losses(base: LatentDiffusion, batches: Sequence[Batch], contexts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """`fixed_loss` of all pictures of some batches that show the truth, (N,) under each of some contexts (N, T, D)."""
+    rows: dict[str, list[Tensor]] = {name: [] for name in contexts}
+    first = 0
+    for batch in batches:
+        latents = base.latents(batch)
+        for name, sequence in contexts.items():
+            context = Context(sequence[first : first + len(batch)])
+            rows[name].append(fixed_loss(base, latents, context, batch.visit))
+        first += len(batch)
+    return {name: torch.cat(values) for name, values in rows.items()}

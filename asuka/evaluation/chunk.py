@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from asuka.disk import disk_errors, half_of
 from asuka.errors import InputError
-from asuka.training.disk import disk_errors, half_of
 
 SIZE = 32  # pairs; what a kill loses
 # Of one pair: `score/psnr` (draws,), `result/inception` (draws, K), `real/inception` (K,), `hole_ratio` (), …

@@ -53,7 +53,9 @@ class Harness:
                 if todo:
                     scorer = scorer or Scorer(self.protocol, self.device)
                     fresh = self._work(todo, scorer, bar)
-                    store(self.file(number), Chunk(chunk.rows | fresh.rows, fresh.failed))
+                    gone = {self.pairs.names[place] for place in todo}
+                    kept = {name: row for name, row in chunk.rows.items() if name not in gone}
+                    store(self.file(number), Chunk(kept | fresh.rows, fresh.failed))
 
     def chunks(self) -> list[Chunk]:
         """All that is on the disk, in the order of the pairs."""

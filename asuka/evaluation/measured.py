@@ -35,9 +35,12 @@ class Measured:
     failed: dict[str, str]
 
     @classmethod
-    def of(cls, chunks: Sequence[Chunk]) -> "Measured":
+    def of(cls, chunks: Sequence[Chunk], names: Sequence[str]) -> "Measured":
+        """What chunks hold of the pairs `names`, in their order."""
         rows = {name: row for chunk in chunks for name, row in chunk.rows.items()}
-        return cls(list(rows), list(rows.values()), {name: why for chunk in chunks for name, why in chunk.failed.items()})
+        failed = {name: why for chunk in chunks for name, why in chunk.failed.items()}
+        there = [name for name in names if name in rows]
+        return cls(there, [rows[name] for name in there], {name: failed[name] for name in names if name in failed})
 
     def __len__(self) -> int:
         return len(self.names)

@@ -11,6 +11,7 @@ from asuka.evaluation.measured import Features, Measured
 from asuka.metrics.interval import bootstrap, groups, jackknife
 from asuka.metrics.metric import MisleadingError, SetScore
 from asuka.metrics.table import Protocol
+from asuka.metrics.whole import Whole
 
 RANGES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1)  # of the hole ratio; an edge belongs to the range below it
 Number = dict[str, float | str]  # value, low, high, pictures; or why there is none
@@ -80,11 +81,7 @@ def _sets(measured: Measured, protocol: Protocol, draw: int) -> Numbers:
     for view in protocol.views:
         for score in protocol.sets.values():
             found = measured.features(score.space, view, protocol.spaces[score.space].per_hole, draw)
-            try:
-                told = score.reduce(found.real, found.results, found.photo)
-                numbers |= {f"{view}{key}": {"value": value, "pictures": len(measured)} for key, value in told.items()}
-            except MisleadingError as error:
-                numbers |= {f"{view}{key}": {"refused": str(error)} for key in score.better}
+            numbers |= {f"{view}{key}": number for key, number in _set(score, found).items()}
     return numbers
 
 
@@ -101,10 +98,28 @@ def _with_folds(measured: Measured, protocol: Protocol) -> tuple[Numbers, dict[s
     return numbers, folds
 
 
+def _set(score: SetScore, found: Features) -> Numbers:
+    """A set score's numbers without intervals, or why there are none."""
+    try:
+        told = _whole(score, found).numbers()
+    except MisleadingError as error:
+        return {key: {"refused": str(error)} for key in score.better}
+    return {key: {"value": value, "pictures": len(found.results)} for key, value in told.items()}
+
+
+def _whole(score: SetScore, found: Features) -> Whole:
+    if len(found.real) < score.least:
+        raise MisleadingError(
+            f"no {' and '.join(score.better)} of {len(found.real)} photographs: of so few it is mostly bias; "
+            f"give {score.least} or more"
+        )
+    return score.reduce.open(found.real, found.results, found.photo)
+
+
 def _folded(score: SetScore, found: Features) -> tuple[Numbers, list[dict[str, float]]]:
     """A set score's numbers, and those without each fold; none where there are too few pictures."""
     try:
-        whole = score.reduce.open(found.real, found.results, found.photo)
+        whole = _whole(score, found)
         values = whole.numbers()
     except MisleadingError as error:
         return {key: {"refused": str(error)} for key in score.better}, []
@@ -125,13 +140,9 @@ def _sanity(measured: Measured, protocol: Protocol) -> Numbers:
     for score in protocol.sets.values():
         if protocol.spaces[score.space].per_hole:
             continue
-        real = measured.features(score.space, "", False, 0).real
-        half = len(real) // 2
-        try:
-            told = score.reduce(real[:half], real[half : 2 * half], torch.arange(half))
-            numbers |= {key: {"value": value, "pictures": half} for key, value in told.items()}
-        except MisleadingError as error:
-            numbers |= {key: {"refused": str(error)} for key in score.better}
+        found = measured.features(score.space, "", False, 0)
+        half = len(found.real) // 2
+        numbers |= _set(score, Features(found.real[:half], found.real[half : 2 * half], torch.arange(half), []))
     return numbers
 
 

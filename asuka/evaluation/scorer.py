@@ -30,8 +30,8 @@ class Scorer:
     def __call__(self, pairs: list[Pair], draws: list[list[np.ndarray]]) -> list[Row]:
         """The row of each pair; `draws` are its raw results, uint8 (H, W, 3), draw by draw.
 
-        A score that a picture has not, such as a seam where nothing is known, is nan. InputError, naming the pair, where
-        a score is not a number although it should be.
+        A score that a picture has not, such as a seam where nothing is known, is nan. InputError where a score
+        is not a number although it should be.
         """
         rows: list[Row] = [{} for _ in pairs]
         for places in _alike(pairs):
@@ -87,7 +87,9 @@ def _values(name: str, rows: Rows, truth: Tensor, mask: Tensor, picture: Tensor)
     except InputError:
         if len(truth) == 1:
             return np.array([np.nan])
-        single = [_values(name, rows, *(part[row : row + 1] for part in (truth, mask, picture))) for row in range(len(truth))]
+        single = [
+            _values(name, rows, *(part[row : row + 1] for part in (truth, mask, picture))) for row in range(len(truth))
+        ]
         return np.concatenate(single)
     if values.isnan().any():
         raise InputError(f"{name} of a picture is not a number; look at what made it, or leave {name} out: metrics=[…]")

@@ -51,9 +51,7 @@ def raw(results: Path, name: str) -> np.ndarray:
     return np.array(read(results / f"{name}.png", upright_rgb))
 
 
-def _row(
-    measured: Measured, pairs: Pairs, results: Path, place: int, score: str
-) -> tuple[str, list[np.ndarray]]:
+def _row(measured: Measured, pairs: Pairs, results: Path, place: int, score: str) -> tuple[str, list[np.ndarray]]:
     name = measured.names[place]
     pair = pairs[pairs.names.index(name)]
     hole, result = pair.hole[..., None], raw(results, name)

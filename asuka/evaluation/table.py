@@ -9,24 +9,30 @@ DIGITS = 4  # significant ones
 
 def table(summary: dict) -> str:
     """summary.json as Markdown: composite beside raw, each with its 95 % interval; then groups and hole ratios."""
-    overall, about = summary["overall"], summary["provenance"]
+    overall = summary["overall"]
     keys = [key for key in overall if not key.startswith("raw_")]
-    lines = [_heading(summary), _rows(["", "composite", "raw"], keys, lambda key: [_cell(overall[key]), _raw(overall, key)])]
-    for part, title in PARTS.items():
-        columns = summary[part]
-        if len(columns) > 1:
-            heads = [title, *(f"{name} ({cells['pairs']})" for name, cells in columns.items())]
-            numbers = [cells["numbers"] for cells in columns.values()]
-            lines.append(_rows(heads, [key for key in keys if key in numbers[0]], lambda key: [_cell(one[key]) for one in numbers]))
+    lines = [
+        _heading(summary),
+        _rows(["", "composite", "raw"], keys, lambda key: [_cell(overall[key]), _raw(overall, key)]),
+        *(_parts(title, summary[part], keys) for part, title in PARTS.items() if len(summary[part]) > 1),
+    ]
     if summary["real_against_real"]:
         words = ", ".join(f"{key} {_cell(number)}" for key, number in summary["real_against_real"].items())
         lines.append(f"Real against real, half of the photographs against the other half: {words}.")
     if "spread" in summary:
         words = ", ".join(f"{key} {value:.2g}" for key, value in summary["spread"].items())
-        lines.append(f"Spread over {about['draws']} draws (standard deviation): {words}.")
+        lines.append(f"Spread over {summary['provenance']['draws']} draws (standard deviation): {words}.")
     refused = {key: number["refused"] for key, number in overall.items() if "refused" in number and key in keys}
     lines += [f"- `{key}`: {why}" for key, why in refused.items()]
     return "\n\n".join(lines) + "\n"
+
+
+def _parts(title: str, parts: dict, keys: list[str]) -> str:
+    """A column for each group or range; without the rows in which no column has a number."""
+    heads = [title, *(f"{name} ({part['pairs']})" for name, part in parts.items())]
+    numbers = [part["numbers"] for part in parts.values()]
+    told = [key for key in keys if any(one.get(key, {}).get("value") for one in numbers)]
+    return _rows(heads, told, lambda key: [_cell(one[key]) for one in numbers])
 
 
 def _heading(summary: dict) -> str:

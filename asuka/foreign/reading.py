@@ -5,7 +5,9 @@ import pickle
 import re
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from safetensors.torch import load_file
 
 from asuka.errors import InputError
 
+Read = TypeVar("Read")
 # The first bytes of what torch.save wrote before it wrote zip archives: its magic number, pickled.
 OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 # Beside tensors and plain containers: training checkpoints keep their command line, a bag of names and values.
@@ -39,21 +42,37 @@ def read_weights(path: Path) -> dict:
     A pickle that asks for anything but tensors, arrays and plain containers is refused by the name of what it asks
     for, and nothing of it is run: InputError, as for a file that is none of these.
     """
+    return _tried(path, _read)
+
+
+def read_script(path: Path) -> torch.jit.ScriptModule:
+    """The module of a TorchScript archive, on the CPU: a program of tensor operations, which no Python runs.
+
+    InputError where the file is no such archive.
+    """
+    return _tried(path, _scripted)
+
+
+def _tried(path: Path, read: Callable[[Path], Read]) -> Read:
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        with path.open("rb") as file:
-            head = file.read(len(OLD_TORCH))
-            if head.startswith(b"PK"):
-                return _scripted(path) if _is_script(path) else _checkpoint(path)
-            if head == OLD_TORCH:
-                return _checkpoint(path)
-            file.seek(0)
-            return _ArrayUnpickler(file).load()
+        return read(path)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; python -m asuka.weights list shows what is where") from error
     except BROKEN as error:
         raise InputError(f"{path} cannot be read: {_cause(error)}; fetch it again or give another file") from error
+
+
+def _read(path: Path) -> dict:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    with path.open("rb") as file:
+        head = file.read(len(OLD_TORCH))
+        if head.startswith(b"PK"):
+            return _scripted(path).state_dict() if _is_script(path) else _checkpoint(path)
+        if head == OLD_TORCH:
+            return _checkpoint(path)
+        file.seek(0)
+        return _ArrayUnpickler(file).load()
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -68,11 +87,11 @@ def _is_script(path: Path) -> bool:
         return any(name.partition("/")[2] == "constants.pkl" for name in archive.namelist())
 
 
-def _scripted(path: Path) -> dict:
+def _scripted(path: Path) -> torch.jit.ScriptModule:
     with warnings.catch_warnings():
         # Files of this kind are what there is, whatever torch wants new ones to be.
         warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", FutureWarning)
-        return torch.jit.load(path, map_location="cpu").state_dict()
+        return torch.jit.load(path, map_location="cpu")
 
 
 def _checkpoint(path: Path) -> dict:

@@ -81,6 +81,7 @@ SD2 = (
     ("sd2-community/stable-diffusion-2-inpainting", "5f74973cbb64c8568780732c17f43eb269d63a0d"),
     ("alwold/stable-diffusion-2-inpainting", "e8255bd00e6a3d8dd489d2a9f03955eb08262d6e"),
 )
+CLIP = (("openai/clip-vit-large-patch14", "32bd64288804d66eefd0ccbe215aa642df71cc41"),)
 FLUX = (("black-forest-labs/FLUX.1-Fill-dev", "358293da0354175698b67ec8299acf928313a78a"),)
 ASUKA = (("yikaiwang/ASUKA-FLUX.1-Fill", "main"),)
 # The small files of a Stable Diffusion folder, next to the weights of its three networks.
@@ -207,6 +208,41 @@ PUBLISHED = {
                 335304388,
                 "afc8e28272cd15db3919bacdb6918ce9c1ed22e96cb12c4d5ed0fba823529e38",
                 _hub(FLUX, "ae.safetensors"),
+            ),
+        ),
+    ),
+    # Of CLIP what transformers reads to embed pictures.
+    "clip-vit-large-patch14": Entry(
+        "MIT",
+        (
+            File(
+                "config.json",
+                4519,
+                "8a09b467700c58138c29d53c605b34ebc69beaadd13274a8a2af8ad2c2f4032a",
+                _hub(CLIP, "config.json"),
+            ),
+            File(
+                "preprocessor_config.json",
+                316,
+                "910e70b3956ac9879ebc90b22fb3bc8a75b6a0677814500101a4c072bd7857bd",
+                _hub(CLIP, "preprocessor_config.json"),
+            ),
+            File(
+                "model.safetensors",
+                1710540580,
+                "a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb",
+                _hub(CLIP, "model.safetensors"),
+            ),
+        ),
+    ),
+    "inception-torchvision": Entry(
+        "BSD-3-Clause",
+        (
+            File(
+                "inception_v3_google-0cc3c7bd.pth",
+                108949747,
+                "0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef",
+                (Url("https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth"),),
             ),
         ),
     ),

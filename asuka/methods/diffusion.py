@@ -1,4 +1,5 @@
-"""The method in one screen: a base, what its cross-attention reads about the hole, and how latents become pixels."""
+"""The method in one screen: a base, what its cross-attention reads about the hole, how latents are drawn, and how they
+become pixels."""
 
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from asuka.batch import Batch
 from asuka.condition import Condition
 from asuka.decode import Decode
 from asuka.diffusion.base import Context, LatentDiffusion
-from asuka.diffusion.samplers import Seen, concat, unseen
+from asuka.diffusion.samplers import Noise, Sampler, Seen, unseen
 from asuka.methods.inpainter import Inpainter
 from asuka.seeding import randn
 
@@ -21,28 +22,33 @@ class DiffusionInpainter(Inpainter):
         self,
         base: LatentDiffusion,
         condition: Condition,
+        sampler: Sampler,
         decode: Decode,
         steps: int,
         seed: int,
         prior_scale: float,
     ):
-        """`steps` of the sampler; noise of an image is a function of `seed` and its name.
+        """`steps` of the schedule; noise of an image is a function of `seed` and its name.
 
         prior_scale: the U-Net's prediction is null + w (prior - null); 1 is one pass with the condition, 0 one pass
         with the empty text, anything else takes two passes.
         """
         super().__init__()
-        self.base, self.condition, self.decode = base, condition, decode
+        self.base, self.condition, self.sampler, self.decode = base, condition, sampler, decode
         self.steps, self.seed, self.prior_scale, self.side = steps, seed, prior_scale, base.size
-        condition.fits(base)
-        decode.fits(base)
+        for part in (condition, sampler, decode):
+            part.fits(base)
+        self.calls = sampler.calls(steps)  # of the U-Net, or pairs of them where predictions are weighed
 
     @torch.no_grad()
     def forward(self, batch: Batch, seen: Seen = unseen) -> Tensor:
         """A blind batch at the base's size -> whole pictures (B, 3, H, W) in [-1, 1]; known pixels may have moved."""
-        context = self.context(batch)
-        latents = concat(self.base, batch, context, self.noise(batch), self.steps, seen)
-        return self.decode(self.base, latents, batch).clamp(-1, 1)
+        return self.decode(self.base, self.latents(batch, seen), batch).clamp(-1, 1)
+
+    @torch.no_grad()
+    def latents(self, batch: Batch, seen: Seen = unseen) -> Tensor:
+        """What is drawn for a blind batch, before it is decoded: scaled latents (B, C, h, w)."""
+        return self.sampler(self.base, batch, self.context(batch), self.noise(batch), self.steps, seen)
 
     def context(self, batch: Batch) -> Context:
         """What cross-attention reads, weighed against the empty text."""
@@ -53,8 +59,12 @@ class DiffusionInpainter(Inpainter):
             return context
         return replace(context, null=self.base.null_context(len(batch)), scale=self.prior_scale)
 
-    def noise(self, batch: Batch) -> Tensor:
-        """Standard normal latents (B, C, h, w), each a function of seed and name."""
+    def noise(self, batch: Batch) -> Noise:
+        """Standard normal latents (B, C, h, w) for any purpose, each a function of seed, purpose and name."""
         factor, channels = self.base.factor, self.base.vae.config.latent_channels
         height, width = (side // factor for side in batch.image.shape[-2:])
-        return randn(self.seed, "sample", batch.name, (channels, height, width)).to(batch.image)
+
+        def drawn(purpose: str) -> Tensor:
+            return randn(self.seed, purpose, batch.name, (channels, height, width)).to(batch.image)
+
+        return drawn

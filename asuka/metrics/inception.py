@@ -1,6 +1,7 @@
 """The Inception network that FID and its relatives are defined on, the port of 2015-12-05."""
 
 import io
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,9 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from asuka.errors import InputError
 from asuka.foreign.reading import read_weights
 from asuka.foreign.store import fetch
+from asuka.metrics.box import of_boxes
+from asuka.metrics.metric import Embed
+from asuka.metrics.region import levels
 
 LAYERS = (64, 192, 768, 2048)
 HEAD = (1008, 2048)  # classes, width
@@ -29,6 +33,24 @@ def inception(layer: int) -> nn.Module:
     return _Inception(layer)
 
 
+def inception_whole(device: torch.device) -> Embed:
+    """Embed of whole pictures: rounded to 8 bits, 2048 features each. The mask is not looked at."""
+    network = _shared(device)
+    return lambda image, mask: network(levels(image))
+
+
+def inception_box(device: torch.device) -> Embed:
+    """Embed of the hole's bounding box, squared where there is room: what Local FID is computed from."""
+    network = _shared(device)
+    return lambda image, mask: of_boxes(levels(image), mask, network)
+
+
+@lru_cache(maxsize=1)
+def _shared(device: torch.device) -> nn.Module:
+    """One network for whole pictures and boxes."""
+    return inception(2048).requires_grad_(False).to(device)
+
+
 class _Inception(nn.Module):
     def __init__(self, layer: int) -> None:
         super().__init__()
@@ -37,6 +59,7 @@ class _Inception(nn.Module):
         foreign.seek(0)
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
             self.network = _Headless("inception", [str(layer)], foreign)
+        self.network.to(memory_format=torch.channels_last)  # nearly twice as fast on a CPU
 
     def forward(self, image: Tensor) -> Tensor:
         with torch.autocast(image.device.type, enabled=False):

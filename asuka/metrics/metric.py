@@ -7,14 +7,12 @@ import torch
 from torch import Tensor
 
 from asuka.errors import InputError
+from asuka.metrics.whole import Reducer
 
 # (truth, mask, result) -> (B,): pictures (B, 3, H, W) in [-1, 1], mask (B, 1, H, W) with 1 = hole.
 Rows = Callable[[Tensor, Tensor, Tensor], Tensor]
 # (picture, mask) -> (B, K), pictures and masks as above.
 Embed = Callable[[Tensor, Tensor], Tensor]
-# (real (P, K), results (N, K), photo (N,)) -> numbers by name; result n was made of the photograph real[photo[n]].
-Reduce = Callable[[Tensor, Tensor, Tensor], dict[str, float]]
-
 HIGHER, LOWER = "higher", "lower"
 
 
@@ -28,6 +26,7 @@ class Score:
 
     make: Callable[[torch.device], Rows]  # called once, only where the score is asked for
     better: str | None  # HIGHER, LOWER, or None where more is neither
+    reads: str = ""  # the weights that it measures with, by their name in asuka/foreign/table.py
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Space:
 
     make: Callable[[torch.device], Embed]
     per_hole: bool  # whether the features of one photograph differ from hole to hole
+    reads: str = ""  # as of a Score
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ class SetScore:
     """Numbers for a whole set of pictures."""
 
     space: str  # name of the features that it reads
-    reduce: Reduce
+    reduce: Reducer
     better: dict[str, str]  # for each number it gives, by name: HIGHER or LOWER
+    least: int = 2  # photographs; a number of fewer would mislead
 
 
 def each(rows: Rows) -> Callable[[torch.device], Rows]:

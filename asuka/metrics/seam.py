@@ -11,7 +11,7 @@ from kornia.color import rgb_to_lab
 from torch import Tensor
 from torch.nn import functional
 
-from asuka.metrics.region import mean_over, require_finite, require_hole, require_known
+from asuka.metrics.region import border, mean_over, require_finite, require_hole, require_known
 
 
 def seam_de(truth: Tensor, mask: Tensor, result: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ def seam_de(truth: Tensor, mask: Tensor, result: Tensor) -> Tensor:
     known, lab = 1 - mask, _lab(result)
     sums = _disc_sums(torch.cat([lab * known, known, lab * mask, mask], dim=1), max(3.0, min(mask.shape[-2:]) / 64))
     outside, inside = (sums[:, at : at + 3] / sums[:, at + 3 : at + 4].clamp(min=1) for at in (0, 4))
-    return mean_over((outside - inside).norm(dim=1, keepdim=True), _border(mask)).squeeze(1)
+    return mean_over((outside - inside).norm(dim=1, keepdim=True), border(mask)).squeeze(1)
 
 
 def excess_seam_de(truth: Tensor, mask: Tensor, result: Tensor) -> Tensor:
@@ -64,6 +64,16 @@ def preservation(truth: Tensor, mask: Tensor, result: Tensor) -> Tensor:
     return torch.stack([change.flatten(1).amax(1), mean_over(change, 1 - mask).mean(1)], dim=1)
 
 
+def preservation_max(truth: Tensor, mask: Tensor, result: Tensor) -> Tensor:
+    """Largest absolute change of the known pixels in the raw decode: (B,), in levels of 0 .. 255."""
+    return preservation(truth, mask, result)[:, 0]
+
+
+def preservation_mean(truth: Tensor, mask: Tensor, result: Tensor) -> Tensor:
+    """Mean absolute change of the known pixels in the raw decode: (B,), in levels of 0 .. 255."""
+    return preservation(truth, mask, result)[:, 1]
+
+
 def _shift(truth: Tensor, part: Tensor, result: Tensor) -> Tensor:
     return (mean_over(_lab(result), part) - mean_over(_lab(truth), part)).norm(dim=1)
 
@@ -71,14 +81,6 @@ def _shift(truth: Tensor, part: Tensor, result: Tensor) -> Tensor:
 def _lab(image: Tensor) -> Tensor:
     require_finite(image)
     return rgb_to_lab((image.float().clamp(-1, 1) + 1) / 2)
-
-
-def _border(mask: Tensor) -> Tensor:
-    """1 at hole pixels with a known 4-neighbour: (B, 1, H, W)."""
-    known = 1 - mask
-    upright = functional.max_pool2d(known, (3, 1), 1, (1, 0))
-    across = functional.max_pool2d(known, (1, 3), 1, (0, 1))
-    return mask * torch.maximum(upright, across)
 
 
 def _disc_sums(values: Tensor, radius: float) -> Tensor:

@@ -7,9 +7,10 @@ from asuka.alignment import Alignment
 from asuka.batch import Batch
 from asuka.condition import Empty, MaePrior, frozen_mae
 from asuka.decode import Plain
-from asuka.diffusion.base import Context, LatentDiffusion
+from asuka.diffusion.base import LatentDiffusion
 from asuka.diffusion.cache import LatentCache
-from asuka.diffusion.loss import denoising_loss, fixed_loss
+from asuka.diffusion.loss import denoising_loss, fixed_losses
+from asuka.diffusion.samplers import Concat
 from asuka.errors import InputError
 from asuka.image import paste
 from asuka.methods.diffusion import DiffusionInpainter
@@ -68,7 +69,7 @@ class AlignStage(Stage):
         blind = batch.blind()
         small, mask = scale(batch.image, batch.mask, self.prior.mae.config.image_size)
         sd, asuka = (
-            DiffusionInpainter(self.base, choice, Plain(), 50, self.seed, 1.0)(blind)
+            DiffusionInpainter(self.base, choice, Concat(), Plain(), 50, self.seed, 1.0)(blind)
             for choice in (Empty(), self.prior)
         )
         return {
@@ -91,12 +92,4 @@ class AlignStage(Stage):
             "prior/other": own.roll(len(own) // 2, 0),
             "prior/mean": own.mean(0, keepdim=True).expand_as(own),
         }
-        rows: dict[str, list[Tensor]] = {name: [] for name in contexts}
-        first = 0
-        for batch in batches:
-            latents = self.base.latents(batch)
-            for name, sequence in contexts.items():
-                context = Context(sequence[first : first + len(batch)])
-                rows[name].append(fixed_loss(self.base, latents, context, batch.visit))
-            first += len(batch)
-        return {name: torch.cat(values) for name, values in rows.items()}
+        return fixed_losses(self.base, batches, contexts)

@@ -14,6 +14,7 @@ from asuka.diffusion.base import LatentDiffusion, Latents
 from asuka.diffusion.cache import LatentCache
 from asuka.diffusion.loss import denoising_loss, fixed_loss
 from asuka.diffusion.pretrained import pretrained
+from asuka.diffusion.samplers import Concat
 from asuka.diffusion.tiny import build_scheduler, build_text_encoder, build_tokenizer, build_unet
 from asuka.image import paste
 from asuka.methods.diffusion import DiffusionInpainter
@@ -59,7 +60,8 @@ class BaseStage(Stage):
         blind = batch.blind()
         drawn = replace(blind, image=torch.zeros_like(blind.image), mask=torch.ones_like(blind.mask))
         empty, own = (
-            DiffusionInpainter(self.base, choice, Plain(), 50, self.seed, 1.0) for choice in (Empty(), Caption())
+            DiffusionInpainter(self.base, choice, Concat(), Plain(), 50, self.seed, 1.0)
+            for choice in (Empty(), Caption(""))
         )
         return {
             "masked": blind.image,
