@@ -1,14 +1,20 @@
 """Configuration: typed roots, a check of every argument before anything is built, and the memory of a run."""
 
+import hashlib
+import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.errors import InstantiationException
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from asuka.disk import write_file
 from asuka.errors import InputError, nearest
@@ -22,6 +28,7 @@ CONF = str(Path(__file__).parents[1] / "conf")
 FREE = {
     "run_dir",
     "device",
+    "sweep",
     "data.max_bad",
     "loop.workers",
     "loop.device",
@@ -34,6 +41,20 @@ FREE = {
 
 
 @dataclass
+class SweepConfig:
+    """What `python -m asuka.sweep` makes of a training; the training itself reads none of it."""
+
+    # Name -> trainings, one after the other, as arguments of asuka.train; {weights} are those of the one before.
+    points: dict[str, list[list[str]]] = field(default_factory=dict)
+    point: str = ""
+    # Arguments of asuka.evaluate; {weights} are the trained ones, {base.weights} and the like the last training's own.
+    evaluate: list[str] = field(default_factory=list)
+    more: list[str] = field(default_factory=list)  # further ones
+    photos: str | None = None  # what is evaluated on, as {sweep.photos}
+    processes: int = 1  # of each training and evaluation
+
+
+@dataclass
 class TrainConfig:
     """Root of `python -m asuka.train`."""
 
@@ -42,6 +63,7 @@ class TrainConfig:
     data: Any = MISSING
     masks: Any = MISSING
     loop: LoopConfig = field(default_factory=LoopConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     seed: int = 0
     run_dir: str = MISSING
 
@@ -92,8 +114,10 @@ class EvaluateConfig:
 
 
 def register() -> None:
-    """Make the typed roots known to Hydra, and `${options:GROUP}`, the words of a group, to the page of --help."""
+    """Make the typed roots known to Hydra, `${options:GROUP}`, the words of a group, to the page of --help, and
+    `${names:NODE}`, the keys of a node as a choice sweep, to asuka.sweep."""
     OmegaConf.register_new_resolver("options", options, replace=True)
+    OmegaConf.register_new_resolver("names", ",".join, replace=True)
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="inpaint_schema", node=InpaintConfig)
@@ -103,6 +127,18 @@ def register() -> None:
 def options(group: str) -> str:
     """The options of a group, as a person would read them."""
     return ", ".join(sorted(file.stem for file in Path(CONF, group).glob("*.yaml")))
+
+
+def composed(root: str, words: list[str]) -> DictConfig:
+    """The configuration of `python -m asuka.ROOT words…`, resolved. InputError where they make none."""
+    inside = GlobalHydra.instance().is_initialized()  # a command of hydra's, which has our files open
+    try:
+        with nullcontext() if inside else initialize_config_dir(CONF, version_base="1.3"):
+            config = compose(root, words)
+        OmegaConf.resolve(config)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(" ".join(str(error).split())) from error
+    return config
 
 
 def check(config: DictConfig) -> None:
@@ -148,6 +184,12 @@ def option(group: str, name: str) -> Any:
     return build(OmegaConf.load(Path(CONF, group, f"{name}.yaml")))
 
 
+def identity(config: DictConfig) -> str:
+    """Twelve hex digits of all that makes a run what it is: its resolved configuration without the FREE keys."""
+    own = _own(OmegaConf.to_container(config, resolve=True))
+    return hashlib.blake2b(json.dumps(own, sort_keys=True).encode(), digest_size=6).hexdigest()
+
+
 def guard(run_dir: Path, config: DictConfig, work: str = "checkpoint.pt") -> None:
     """Remember a run's configuration; InputError with the differences where the folder holds another run's.
 
@@ -157,7 +199,7 @@ def guard(run_dir: Path, config: DictConfig, work: str = "checkpoint.pt") -> Non
     file = run_dir / "config.yaml"
     if file.exists() and (run_dir / work).exists():
         before = yaml.safe_load(file.read_text())
-        changes = _changes(flattened(before), flattened(now))
+        changes = _changes(_own(before), _own(now))
         if changes:
             raise InputError(f"{run_dir} holds another run; choose a new run_dir, or undo: {'; '.join(changes)}")
     if world.rank() == 0:
@@ -200,9 +242,15 @@ def _problems(node: Any, place: str) -> list[str]:
     return found
 
 
+def _own(node: dict) -> dict[str, Any]:
+    """A configuration, flattened, without what the same run may be continued with."""
+    own = flattened(node).items()
+    return {key: value for key, value in own if not any(f"{key}.".startswith(f"{free}.") for free in FREE)}
+
+
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     changes = []
-    for key in sorted((before.keys() | now.keys()) - FREE):
+    for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
         grows = key == "loop.steps" and new >= old
         if old != new and not grows:

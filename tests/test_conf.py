@@ -173,7 +173,7 @@ def test_an_experiment_overrides_and_nothing_else(file: Path) -> None:
     config = composed("train", f"experiment={file.stem}", f"run_dir={shown['run_dir']}")
     check(config)
     values = OmegaConf.to_container(config, resolve=True)
-    for place in ("stage", "loop"):
+    for place in ("stage", "loop", "data", "sweep"):
         assert shown.get(place, {}).items() <= values[place].items()
 
 

@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("asuka", "mae", "decoder", "scripts")
-ENTRIES = ("asuka.train", "asuka.evaluate", "asuka.compare", "asuka.inpaint", "asuka.weights", "scripts")
+ENTRIES = (
+    *("asuka.train", "asuka.evaluate", "asuka.compare", "asuka.inpaint", "asuka.sweep", "asuka.weights"),
+    "scripts",
+)
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
@@ -25,6 +28,7 @@ ROWS = (
     ("asuka.parts",),
     ("asuka.config", "asuka.pipeline"),
     ("asuka.options", "asuka.terminal", "asuka.trial"),
+    ("asuka.sweeps",),
     ("asuka.commands",),
     ENTRIES,
 )
@@ -46,7 +50,7 @@ OWNERS = {
     "mae": ("mae", *KNOWING),
     "decoder": ("decoder", *KNOWING),
     "hydra": ("asuka.config", "asuka.terminal", *ENTRIES),
-    "omegaconf": ("asuka.config", "asuka.commands", "asuka.terminal", *ENTRIES),
+    "omegaconf": ("asuka.config", "asuka.commands", "asuka.sweeps", "asuka.terminal", *ENTRIES),
     "accelerate": ("asuka.training",),
     "cv2": (
         *("asuka.data", "asuka.hole", "asuka.methods.opencv", "asuka.metrics.official"),

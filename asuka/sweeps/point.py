@@ -1,0 +1,110 @@
+"""Which trainings and which evaluation a command of a sweep stands for, and under which names they are kept."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from asuka.config import composed, flattened, identity
+from asuka.errors import InputError, nearest
+
+OURS = ("sweep.", "run_dir=", "seed=")  # arguments that are no words of a point
+Places = dict[str, Any]  # what {names} in an experiment's words stand for
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One training: arguments of asuka.train, the run's folder among them."""
+
+    words: list[str]
+    run_dir: Path
+
+
+@dataclass(frozen=True)
+class Point:
+    """One or more trainings, one after the other, and the evaluation of the last one."""
+
+    name: str
+    words: list[str]  # that were typed for it, without the sweep's own and the seed
+    seed: int
+    legs: list[Leg]
+    evaluate: Leg | None  # arguments of asuka.evaluate; nothing where there are none
+
+    @property
+    def folder(self) -> Path:
+        """Of the last training, named by the hash of its configuration; in it are the point's entry and evaluation."""
+        return self.legs[-1].run_dir
+
+
+def point(config: DictConfig, words: list[str]) -> Point:
+    """The point that `words`, arguments of asuka.sweep without commas, stand for; `config` is composed of them.
+
+    InputError for a name that the experiment does not have, and where photographs to evaluate on are wanted and not
+    given. Arguments that the experiment names wrongly are no error here: the command that reads them says so, and its
+    point alone fails.
+    """
+    sweep, run_dir, legs, known = config.sweep, Path(config.run_dir), [], None
+    own = [word for word in words if not word.lstrip("+~").startswith(OURS)]
+    for trained in _trainings(sweep):
+        before = {"weights": legs[-1].run_dir / "weights"} if legs else {}
+        arguments = _merged([_filled(word, before) for word in trained], own)
+        leg, known = _leg("train", [*arguments, f"seed={config.seed}"], run_dir)
+        legs.append(leg)
+    return Point(sweep.point, own, config.seed, legs, _evaluation(sweep, legs[-1], known))
+
+
+def _trainings(sweep: DictConfig) -> list[list[str]]:
+    if not sweep.points:
+        return [[]]
+    if not sweep.points.get(sweep.point):
+        names = list(sweep.points)
+        remedy = nearest(sweep.point, names, f"choose one of {', '.join(names)}")
+        raise InputError(f"sweep.point={sweep.point}: there is no such point; {remedy}")
+    return OmegaConf.to_container(sweep.points[sweep.point])
+
+
+def _evaluation(sweep: DictConfig, trained: Leg, known: Places | None) -> Leg | None:
+    if sweep.photos is None and any("{sweep.photos}" in word for word in sweep.evaluate):
+        raise InputError("sweep.photos is not set; give the folder of photographs to evaluate on")
+    if known is None or not (sweep.evaluate or sweep.more):
+        return None  # a training that cannot be read will not come to it
+    places = known | {"weights": trained.run_dir / "weights", "sweep.photos": sweep.photos}
+    words = _merged([_filled(word, places) for word in sweep.evaluate], list(sweep.more))
+    return _leg("evaluate", words, trained.run_dir / "evaluation")[0]
+
+
+def _leg(root: str, words: list[str], folder: Path) -> tuple[Leg, Places | None]:
+    """A command in a folder named by the hash of its configuration, and that, flattened; where the words make none,
+    the hash is theirs."""
+    try:
+        config = composed(root, [*words, "run_dir=-"])
+    except InputError:
+        mark, known = hashlib.blake2b("\n".join(words).encode(), digest_size=6).hexdigest(), None
+    else:
+        mark, known = identity(config), flattened(OmegaConf.to_container(config))
+    return Leg([*words, f"run_dir={folder / mark}"], folder / mark), known
+
+
+def _filled(word: str, places: Places) -> str:
+    """A word of the experiment with every {place} in it replaced."""
+
+    def value(found: re.Match) -> str:
+        name = found.group(1)
+        if name not in places:
+            raise InputError(f"{word}: {{{name}}} is no place; {nearest(name, list(places), 'see --cfg job')}")
+        return "null" if places[name] is None else str(places[name])
+
+    return re.sub(r"\{([\w.]+)\}", value, word)
+
+
+def _merged(first: list[str], then: list[str]) -> list[str]:
+    """Arguments of both; of a key in both those of `then` hold."""
+    keys = {_key(word) for word in then}
+    return [*(word for word in first if _key(word) not in keys), *then]
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+~")
