@@ -97,23 +97,28 @@ def _of_photo(known: Photo) -> Photo:
 @photo.register(str)
 @photo.register(Path)
 def _of_file(path: str | Path) -> Photo:
-    return replace(read(path, photo), stem=Path(path).stem)
+    return replace(read(path, _opened), stem=Path(path).stem)
 
 
 @photo.register
 def _of_pil(image: Image.Image) -> Photo:
+    try:
+        return _opened(image)
+    except InputError:
+        raise
+    except BROKEN as error:
+        raise InputError(f"a picture cannot be read ({error}); {REMEDY}") from error
+
+
+def _opened(image: Image.Image) -> Photo:
+    """A picture whose file may be unread yet, and be damaged: any of BROKEN."""
     # 16-bit colours come out of Pillow as 8-bit without a word; only the yet unread file tells.
     tiles, file = getattr(image, "tile", []), getattr(image, "filename", "")
     notes = ["its 16 bits per channel are reduced to 8"] if image.mode == "I;16" or ";16" in str(tiles) else []
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # that is a JPEG of a camera with a preview
         notes.append("only its first frame is read")
-    try:
-        image.load()
-        return replace(_developed(image, notes), stem=Path(file).stem if isinstance(file, str) and file else None)
-    except InputError:
-        raise
-    except BROKEN as error:
-        raise InputError(f"a picture cannot be read ({error}); {REMEDY}") from error
+    image.load()
+    return replace(_developed(image, notes), stem=Path(file).stem if isinstance(file, str) and file else None)
 
 
 def _developed(image: Image.Image, notes: list[str]) -> Photo:

@@ -161,6 +161,15 @@ def test_lists_arrays_and_tensors_of_many() -> None:
     assert len(listed(pixels[0])) == len(listed("a.png")) == 1
 
 
+def test_a_truncated_file_is_one_sentence(tmp_path: Path) -> None:
+    Image.fromarray(noise(90, 90, 3)).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:2000])
+    for source in (tmp_path / "a.jpg", Image.open(tmp_path / "a.jpg")):
+        with pytest.raises(InputError) as caught:
+            photo(source)
+        assert str(caught.value).count("cannot be read") == str(caught.value).count("give a JPEG, PNG or WebP") == 1
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
