@@ -4,10 +4,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import arguments, composed, weights
 from diffusers import FluxFillPipeline
+from PIL import Image
 from toy_flux import POOLED, SEQUENCE, SIZE, WITHOUT, WORDS, toy_encoders, toy_scheduler
 
 from asuka.alignment import Alignment
@@ -21,6 +23,7 @@ from asuka.diffusion.flux import FluxFill
 from asuka.diffusion.flux_folder import EMPTY, flux_fill, write_empty
 from asuka.diffusion.samplers import Concat
 from asuka.errors import InputError
+from asuka.inpaint import inpaint
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.seeding import randn
 
@@ -215,3 +218,15 @@ def test_half_precision_stays_near(dtype: str, toy: Path, batch: Batch) -> None:
     wanted, result = exact(batch.blind()), half(batch.blind())
     assert result.dtype == torch.float32
     assert (result - wanted).norm() / wanted.norm() < 0.05
+
+
+def test_the_command_fills_a_photo(toy: Path, tmp_path: Path) -> None:
+    pixels, hole = np.full((70, 90, 3), (200, 40, 90), np.uint8), np.zeros((70, 90), np.uint8)
+    hole[20:41, 30:50] = 255
+    for name, levels in (("photo", pixels), ("mask", hole)):
+        Image.fromarray(levels).save(tmp_path / f"{name}.png")
+    words = [f"{word}={tmp_path}/{file}.png" for word, file in (("image", "photo"), ("mask", "mask"), ("out", "out"))]
+    given = [word.format(toy=toy) for word in ["base.weights={toy}/flux", "method.steps=2", *MAE, *DECODER]]
+    inpaint(composed("inpaint", "base=flux_fill", "device=cpu", *WORDS, *given, *words))
+    filled = np.array(Image.open(tmp_path / "out.png"))
+    assert (filled[hole == 0] == (200, 40, 90)).all() and (filled[hole > 0] != (200, 40, 90)).any()

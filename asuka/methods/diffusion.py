@@ -31,7 +31,7 @@ class DiffusionInpainter(Inpainter):
         """`steps` of the schedule; noise of an image is a function of `seed` and its name.
 
         prior_scale: the U-Net's prediction is null + w (prior - null); 1 is one pass with the condition, 0 one pass
-        with the empty text, anything else takes two passes.
+        with the empty text, anything else takes two passes; FLUX mixes the two contexts instead, and takes one.
         """
         super().__init__()
         self.base, self.condition, self.sampler, self.decode = base, condition, sampler, decode
