@@ -7,7 +7,6 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from asuka.config import composed
 from asuka.disk import write_file
 from asuka.errors import InputError, StoppedError
 from asuka.sweeps import entry as ledger
@@ -15,6 +14,7 @@ from asuka.sweeps.child import run, typed
 from asuka.sweeps.entry import EVALUATING, FAILED, FINISHED, STOPPED, TRAINING, Entry
 from asuka.sweeps.point import Leg, Point, point
 from asuka.sweeps.table import tables
+from asuka.terminal import composed
 
 
 def begin(config: DictConfig, jobs: list[list[str]]) -> None:
