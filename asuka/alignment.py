@@ -75,13 +75,19 @@ VARIANTS: dict[str, tuple[int, type[SelfBlock]]] = {
 class Alignment(ModelMixin, ConfigMixin):
     """(B, T, token_dim) -> (B, T, context_dim), T = 256 for every size of the masked autoencoder here.
 
+    pooled_dim: where the base reads one vector beside the sequence, its width: a second network of the same variant.
     trained_with: facts about the training (weights, schedule), kept in the config, not used by the network.
     Raises ValueError for an unknown variant and for a context that is no multiple of 64 wide.
     """
 
     @register_to_config
     def __init__(
-        self, token_dim: int, context_dim: int, variant: str = "self4", trained_with: dict | None = None
+        self,
+        token_dim: int,
+        context_dim: int,
+        variant: str = "self4",
+        trained_with: dict | None = None,
+        pooled_dim: int | None = None,
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:
@@ -97,6 +103,7 @@ class Alignment(ModelMixin, ConfigMixin):
         self.project = nn.Linear(token_dim, context_dim)
         self.layers = nn.ModuleList(kind(context_dim) for _ in range(count))
         self.norm = nn.LayerNorm(context_dim, eps=1e-5)
+        self.pooled = None if pooled_dim is None else Alignment(token_dim, pooled_dim, variant)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens (B, T, token_dim) -> context (B, T, context_dim). Raises ValueError for another width."""
@@ -112,15 +119,20 @@ class Alignment(ModelMixin, ConfigMixin):
             sequence = layer(sequence, source)
         return self.norm(sequence)
 
+    def pool(self, tokens: Tensor) -> Tensor | None:
+        """tokens (B, T, token_dim) -> the second network's mean over tokens (B, pooled_dim); None without one."""
+        return None if self.pooled is None else self.pooled(tokens).mean(dim=1)
+
     @torch.no_grad()
-    def start_near(self, context: Tensor) -> None:
+    def start_near(self, context: Tensor, pooled: Tensor | None = None) -> None:
         """Let training start near a context that the frozen base knows (the empty prompt's).
 
-        context: (T, D) or (B, T, D), D = context_dim. Sets the final LayerNorm so that every channel of the output
-        lies around its mean in `context`, with half the spread that all its numbers have: within what the base's
-        cross-attention has met, yet loud enough to be heard. (With a tenth of the spread of each channel over tokens,
-        tried first, a short training hardly left the empty prompt.) Our choice, the paper is silent. Raises ValueError
-        for another width.
+        context: (T, D) or (B, T, D), D = context_dim; pooled: (B, pooled_dim), for a second network, done alike.
+
+        Sets the final LayerNorm so that every channel of the output lies around its mean in `context`, with half the
+        spread that all its numbers have: within what the base's cross-attention has met, yet loud enough to be heard.
+        (With a tenth of the spread of each channel over tokens, tried first, a short training hardly left the empty
+        prompt.) Our choice, the paper is silent. Raises ValueError for another width.
         """
         if context.ndim not in (2, 3) or context.shape[-1] != self.norm.weight.shape[0]:
             raise ValueError(
@@ -130,6 +142,8 @@ class Alignment(ModelMixin, ConfigMixin):
         rows = context.flatten(0, -2).float()
         self.norm.bias.copy_(rows.mean(dim=0))
         self.norm.weight.fill_(0.5 * rows.std(correction=0))
+        if self.pooled is not None:
+            self.pooled.start_near(pooled)
 
 
 def _plain_norm(sequence: Tensor) -> Tensor:

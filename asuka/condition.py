@@ -42,6 +42,10 @@ class Caption(Condition):
         super().__init__()
         self.text = text
 
+    def fits(self, base: LatentDiffusion) -> None:
+        if not base.reads_text:
+            raise InputError("condition=caption wants a base with a text encoder; give condition=empty or mae")
+
     def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
         return base.text_context(tuple(caption or self.text for caption in batch.caption))
 
@@ -84,7 +88,7 @@ class MaePrior(Condition):
         """The context of a picture (B, 3, H, W) in [-1, 1] whose hole is `mask` (B, 1, H, W)."""
         with torch.no_grad():
             tokens = self.mae.tokens(*scale(image, mask, self.mae.config.image_size))
-        return Context(self.alignment(tokens))
+        return Context(self.alignment(tokens), self.alignment.pool(tokens))
 
     def picture(self, batch: Batch) -> Tensor:
         """What the MAE thinks of a batch: (B, 3, S, S) in [-1, 1] at its own size."""

@@ -53,6 +53,17 @@ def convert_alignment(foreign: dict[str, Tensor]) -> tuple[dict[str, int | str],
     return {"token_dim": token_dim, "context_dim": context_dim, "variant": "self4"}, state
 
 
+def convert_alignments(
+    sequence: dict[str, Tensor], pooled: dict[str, Tensor]
+) -> tuple[dict[str, int | str], dict[str, Tensor]]:
+    """(config, state) for one `Alignment` of the two released for FLUX: `asuka_alignment_t5.pt` makes the sequence,
+    `asuka_alignment_clip.pt` the pooled vector. Raises ValueError as `convert_alignment` does."""
+    config, state = convert_alignment(sequence)
+    second, vectors = convert_alignment(pooled)
+    state |= {f"pooled.{key}": value for key, value in vectors.items()}
+    return config | {"pooled_dim": second["context_dim"]}, state
+
+
 def _translate(key: str) -> str | None:
     for pattern, replacement in KEYS:
         match = re.fullmatch(pattern, key)

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from asuka.batch import Batch, first
 from asuka.errors import InputError, InputWarning
-from asuka.image import paste, to_tensor, to_uint8
+from asuka.image import paste
 from asuka.jobs import Job
 from asuka.metrics.seam import seam_de
 from asuka.paste import Paste
-from asuka.window import View, scale, unscale, windows
+from asuka.window import View, windows
 
 Method = Callable[[Batch], Tensor]
 MANY = 50  # windows of one photo; more are specks rather than things
@@ -114,20 +114,19 @@ class _Canvas:
 
     def look(self, number: int) -> Batch:
         """A window as a batch of one."""
-        window = self.windows[number]
-        image = to_tensor(window.cut(self.job.photo.pixels))[None]
-        mask = torch.from_numpy(window.cut(self.job.hole))[None, None].float()
+        seen = self.windows[number].seen(self.job.photo.pixels, self.job.hole, self.size)
         key = f"{self.job.key}#{number + 1}" if number else self.job.key
-        return Batch(*scale(image, mask, self.size), (key,), (self.job.caption,))
+        return Batch(*seen, (key,), (self.job.caption,))
 
     def lay(self, number: int, result: Tensor, seam: float | None, manner: Paste, width: int) -> None:
         """Take what a window answers for from its result (3, s, s), and note its seam."""
         window = self.windows[number]
-        there, here = window.overlap(*self.job.hole.shape)
+        there, _ = window.overlap(*self.job.hole.shape)
         photo, hole, own = self.job.photo.pixels[there], self.job.hole[there], self.owner[there] == number + 1
-        levels = to_uint8(unscale(result[None], window.side)[0])[here]
+        levels = window.shown(result, *self.job.hole.shape)
         if not hole.all():
-            self.change = max(self.change, int(np.abs(levels[~hole].astype(np.int16) - photo[~hole]).max()))
+            change = np.maximum(levels, photo) - np.minimum(levels, photo)
+            self.change = max(self.change, int(change[~hole].max()))
         if seam is not None:
             self.seams.append((seam, int(own.sum())))
         where, laid = manner(photo, levels, hole, own, width)

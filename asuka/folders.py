@@ -91,8 +91,8 @@ def work(
             except InputError as error:
                 yield Outcome(pair, error=str(error))
                 continue
-            known = ~job.hole
-            yield Outcome(pair, int((job.photo.pixels[known] != photo(pair.out).pixels[known]).sum()))
+            changed = job.photo.pixels != photo(pair.out).pixels
+            yield Outcome(pair, int(changed[~job.hole].sum()))
 
 
 def _pictures(folder: Path, others: Sequence[Path]) -> dict[str, Path]:

@@ -77,8 +77,13 @@ def upright_rgb(file: Image.Image) -> Image.Image:
     16-bit grey keeps its upper eight bits; what is transparent shows white behind it, as on a page. InputError where
     the pixels are numbers without a known white (32 bits).
     """
-    image = _upright(file)
-    return image if image.mode == "RGB" else image.convert("RGB")  # a copy less of what may be large
+    return rgb(ImageOps.exif_transpose(file))
+
+
+def rgb(upright: Image.Image) -> Image.Image:
+    """As `upright_rgb`, of a picture that is turned already: itself where it is RGB, for it may be large."""
+    image = _opaque(upright)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def to_tensor(image: np.ndarray | Image.Image) -> Tensor:
@@ -143,9 +148,8 @@ def grid(columns: dict[str, Tensor]) -> Image.Image:
     return sheet
 
 
-def _upright(file: Image.Image) -> Image.Image:
-    """The picture turned, its pixels of eight bits, white where it is transparent."""
-    image = ImageOps.exif_transpose(file)
+def _opaque(image: Image.Image) -> Image.Image:
+    """The picture with pixels of eight bits, white where it is transparent."""
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):

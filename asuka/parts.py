@@ -11,7 +11,7 @@ from asuka.alignment import Alignment
 from asuka.assembly import assembled, folder_of
 from asuka.condition import Condition, Empty, Learned, MaePrior
 from asuka.decode import Conditional, Plain
-from asuka.diffusion.base import LatentDiffusion
+from asuka.diffusion.base import StableDiffusion
 from asuka.diffusion.samplers import Concat, Sampler
 from asuka.errors import InputError
 from asuka.methods.diffusion import DiffusionInpainter
@@ -93,6 +93,11 @@ class Parts(DiffusionPipeline):
     def of(cls, method: DiffusionInpainter) -> "Parts":
         """The pipeline of a method that is built already; its knobs are the defaults of a call."""
         base = method.base
+        if base.process != "diffusion":
+            raise InputError(
+                f"a pipeline holds the parts of a Stable Diffusion, and this base is a {base.process}; call the method "
+                "itself with a blind batch, or python -m asuka.inpaint"
+            )
         parts = {**method.sampler.parts(), **method.condition.parts(), **method.decode.parts()}
         marks = {"base": base.fingerprint, "vae": base.vae_fingerprint}
         if "mae" in parts:
@@ -125,7 +130,7 @@ class Parts(DiffusionPipeline):
             raise InputError(
                 f"the scheduler is a {type(self.scheduler).__name__}, and only DDIM is drawn by; give DDIM"
             )
-        base = LatentDiffusion(self.vae, self.unet, self.text_encoder, self.tokenizer, self.scheduler)
+        base = StableDiffusion(self.vae, self.unet, self.text_encoder, self.tokenizer, self.scheduler)
         marks = self.config.fingerprints
         base.fingerprint, base.vae_fingerprint = marks.get("base", ""), marks.get("vae", "")
         steps, most = self.config.steps if steps is None else steps, self.scheduler.config.num_train_timesteps

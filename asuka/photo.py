@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from asuka.errors import InputError
-from asuka.image import BROKEN, REMEDY, read, upright_rgb
+from asuka.image import BROKEN, REMEDY, read, rgb
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,6 @@ def _developed(image: Image.Image, notes: list[str]) -> Photo:
         upright, exif = ImageOps.exif_transpose(image), _exif(image)
     except BROKEN:
         upright, exif, notes = image.copy(), None, [*notes, "its EXIF cannot be read and is left out"]
-    upright.info.pop("exif", None)  # nothing shall read it a second time
     if icc and upright.mode not in ("RGB", "RGBA", "P", "PA"):
         upright, icc, note = _to_srgb(upright, icc)
         notes = [*notes, note]
@@ -132,7 +131,7 @@ def _developed(image: Image.Image, notes: list[str]) -> Photo:
         layers = upright.convert("RGBA")
         # What is transparent keeps its colours: nothing is laid behind it.
         upright, alpha = layers.convert("RGB"), np.array(layers.getchannel("A"))
-    return Photo(np.array(upright_rgb(upright)), alpha, grey, icc, exif, notes=tuple(notes))
+    return Photo(np.array(rgb(upright)), alpha, grey, icc, exif, notes=tuple(notes))
 
 
 @photo.register

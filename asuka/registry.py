@@ -36,7 +36,9 @@ def fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*.safetensors")):
         digest.update(file.relative_to(folder).as_posix().encode())
-        digest.update(file.read_bytes())
+        with file.open("rb") as stream:  # in pieces: a file may be larger than memory
+            while block := stream.read(1 << 24):
+                digest.update(block)
     return digest.hexdigest()[:16]
 
 

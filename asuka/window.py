@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from asuka.batch import blind
+from asuka.image import to_tensor, to_uint8
 
 Area = tuple[slice, slice]
 
@@ -23,11 +25,39 @@ class Window:
 
     def cut(self, image: np.ndarray) -> np.ndarray:
         """The window of (H, W, …): (side, side, …), mirrored beyond the borders."""
-        rows, columns = (
-            mirrored(first, self.side, length)
-            for first, length in zip((self.top, self.left), image.shape[:2], strict=True)
-        )
-        return image[np.ix_(rows, columns)]
+        return image[np.ix_(*self._places(image))]
+
+    def seen(self, image: np.ndarray, hole: np.ndarray, size: int) -> tuple[Tensor, Tensor]:
+        """What a model of `size` x `size` pixels sees of a photo (H, W, 3) uint8 with a hole (H, W) bool.
+
+        (1, 3, size, size) in [-1, 1] and (1, 1, size, size), as `scale` makes them of what is cut. Where it is reduced
+        it is cut row by row of the small picture: a long hole's window is far larger than its photo.
+        """
+        rows, columns = self._places(image)
+        if self.side <= size:
+            return scale(*_tensors(image, hole, rows, columns), size)
+        # Laid out first: a row kept between large blocks that come and go would keep their memory from the next.
+        small, mask = torch.empty(1, 3, size, size), torch.empty(1, 1, size, size)
+        for row in range(size):
+            cell = rows[row * self.side // size : -(-(row + 1) * self.side // size)]
+            band = _mean_known(*_tensors(image, hole, cell, columns), (1, size))
+            small[:, :, row : row + 1], mask[:, :, row : row + 1] = band
+        return small, mask
+
+    def shown(self, result: Tensor, height: int, width: int) -> np.ndarray:
+        """What a result (3, s, s) has for a picture of that size: `overlap` of `unscale` of it, (h, w, 3) uint8.
+
+        It too is enlarged by bands, and only where the picture is.
+        """
+        (rows, columns), size = self.overlap(height, width)[1], result.shape[-1]
+        if size == self.side:
+            return to_uint8(result[:, rows, columns])
+        tall = _enlarged(result[None], (self.side, size))[:, :, rows]
+        levels = np.empty((tall.shape[2], columns.stop - columns.start, 3), np.uint8)
+        for top in range(0, len(levels), size):
+            band = tall[:, :, top : top + size]
+            levels[top : top + size] = to_uint8(_enlarged(band, (band.shape[2], self.side))[0, :, :, columns])
+        return levels
 
     def overlap(self, height: int, width: int) -> tuple[Area, Area]:
         """What the window shares with a picture of that size: there, and in the window's own places."""
@@ -36,15 +66,25 @@ class Window:
         here = (slice(top - self.top, bottom - self.top), slice(left - self.left, right - self.left))
         return (slice(top, bottom), slice(left, right)), here
 
+    def _places(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rows and columns of a picture (H, W, …) that the window's are."""
+        rows, columns = (
+            mirrored(first, self.side, length)
+            for first, length in zip((self.top, self.left), image.shape[:2], strict=True)
+        )
+        return rows, columns
+
 
 @dataclass(frozen=True)
 class Whole:
     """All of a picture, for methods that take any size."""
 
-    side: None = None  # nothing is scaled
+    def seen(self, image: np.ndarray, hole: np.ndarray, size: None) -> tuple[Tensor, Tensor]:
+        """As of a window, at the picture's own size."""
+        return to_tensor(image)[None], torch.from_numpy(hole)[None, None].float()
 
-    def cut(self, image: np.ndarray) -> np.ndarray:
-        return image
+    def shown(self, result: Tensor, height: int, width: int) -> np.ndarray:
+        return to_uint8(result)
 
     def overlap(self, height: int, width: int) -> tuple[Area, Area]:
         everything = (slice(0, height), slice(0, width))
@@ -86,30 +126,26 @@ def windows(hole: np.ndarray, size: int | None) -> tuple[list[View], np.ndarray]
     return [_around(box, int(side), hole.shape) for box, side in zip(groups, sides, strict=True)], owner[labels]
 
 
-def scale(image: Tensor, mask: Tensor, size: int | None) -> tuple[Tensor, Tensor]:
+def scale(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Picture (B, 3, S, S) and mask (B, 1, S, S) at size x size: each pixel the mean of the known pixels it covers (or,
     enlarged, lies between), a hole where any of them was one.
 
     The mean leaves hole pixels out, so that what lies in the hole cannot leak over its border. Where the picture has
-    that size already, or `size` is None, it comes back as it is.
+    that size already it comes back as it is.
     """
-    if size is None or image.shape[-2:] == (size, size):
+    if image.shape[-2:] == (size, size):
         return image, mask
-    known = _mean(1 - mask, size)
-    return _mean(blind(image, mask), size) / known.clamp(min=1e-6), functional.adaptive_max_pool2d(mask, size)
+    return _mean_known(image, mask, (size, size))
 
 
 def resize(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """As `scale`, for a picture that still shows the truth: it stays true under the hole too, as a target must."""
-    return _mean(image, size), functional.adaptive_max_pool2d(mask, size)
+    return _mean(image, (size, size)), functional.adaptive_max_pool2d(mask, size)
 
 
-def unscale(square: Tensor, side: int | None) -> Tensor:
-    """A result (B, 3, s, s) at side x side pixels, bicubic with antialiasing; as it is where it has that size, or where
-    `side` is None."""
-    if side is None or square.shape[-1] == side:
-        return square
-    return functional.interpolate(square, (side, side), mode="bicubic", antialias=True).clamp(-1, 1)
+def unscale(square: Tensor, side: int) -> Tensor:
+    """A result (B, 3, s, s) at side x side pixels, bicubic with antialiasing; as it is where it has that size."""
+    return square if square.shape[-1] == side else _enlarged(square, (side, side)).clamp(-1, 1)
 
 
 def mirrored(first: int, side: int, length: int) -> np.ndarray:
@@ -119,10 +155,25 @@ def mirrored(first: int, side: int, length: int) -> np.ndarray:
     return np.minimum(place, period - place)
 
 
-def _mean(image: Tensor, size: int) -> Tensor:
-    if image.shape[-1] < size:
-        return functional.interpolate(image, (size, size), mode="bilinear")
-    return functional.adaptive_avg_pool2d(image, size)
+def _tensors(image: np.ndarray, hole: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Some rows and columns of a photo and of its hole, as a picture and a mask of a batch of one."""
+    place = np.ix_(rows, columns)
+    return to_tensor(image[place])[None], torch.from_numpy(hole[place])[None, None].float()
+
+
+def _mean_known(image: Tensor, mask: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    known = _mean(1 - mask, shape)
+    return _mean(blind(image, mask), shape) / known.clamp(min=1e-6), functional.adaptive_max_pool2d(mask, shape)
+
+
+def _mean(image: Tensor, shape: tuple[int, int]) -> Tensor:
+    if image.shape[-1] < shape[-1]:
+        return functional.interpolate(image, shape, mode="bilinear")
+    return functional.adaptive_avg_pool2d(image, shape)
+
+
+def _enlarged(image: Tensor, shape: tuple[int, int]) -> Tensor:
+    return functional.interpolate(image, shape, mode="bicubic", antialias=True)
 
 
 def _side(boxes: np.ndarray, shape: tuple[int, ...], size: int) -> np.ndarray:

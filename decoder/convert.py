@@ -70,6 +70,40 @@ def convert(foreign: dict[str, Tensor]) -> tuple[dict[str, object], dict[str, Te
     return PRESETS["asuka"] | sizes, state
 
 
+def convert_asymmetric(foreign: dict[str, Tensor]) -> tuple[dict[str, object], dict[str, Tensor]]:
+    """(config, state) of the decoder in diffusers' `AsymmetricAutoencoderKL`.
+
+    Its encoder of the known pixels does not see the mask: our fourth input channel gets zeros. It shrinks masks by
+    picking a pixel of each cell where ours takes any, so that the two agree where holes fill whole cells.
+    Raises ValueError naming every unknown and every missing key.
+    """
+    known = "decoder.condition_encoder."
+    state = {
+        key.replace(known, "known_encoder."): value
+        for key, value in foreign.items()
+        if not key.startswith(("encoder.", "quant_conv."))
+    }
+    first = "known_encoder.layers.0.weight"
+    if first in state:
+        state[first] = torch.cat([state[first], torch.zeros_like(state[first][:, :1])], dim=1)
+    biases = [state.get(f"known_encoder.layers.{number}.bias") for number in range(4)]
+    resnets = {key.split(".")[4] for key in state if key.startswith("decoder.up_blocks.0.resnets.")}
+    config = PRESETS["asuka"] | {"use_post_quant_conv": True, "layers_per_block": max(len(resnets) - 1, 0)}
+    if all(bias is not None for bias in biases) and "decoder.conv_in.weight" in state:
+        config["block_out_channels"] = tuple(len(bias) for bias in biases)
+        config["latent_channels"] = state["decoder.conv_in.weight"].shape[1]
+    with torch.device("meta"):
+        wanted = ConditionalDecoder(**config).state_dict()
+    unknown, missing = [key for key in state if key not in wanted], [key for key in wanted if key not in state]
+    if unknown or missing:
+        raise ValueError(
+            "These weights are not those of an AsymmetricAutoencoderKL (decoder.convert): "
+            f"unknown keys: {', '.join(unknown) or 'none'}; "
+            f"missing: {', '.join(missing) or 'none'}. Give the whole file."
+        )
+    return config, state
+
+
 def _translate(key: str) -> str | None:
     for pattern, replacement in KEYS:
         match = re.fullmatch(pattern, key)

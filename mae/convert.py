@@ -10,7 +10,7 @@ import re
 import torch
 from torch import Tensor
 
-from mae.model import MaskedAutoencoder, PlainAutoencoder, position_table
+from mae.model import MaskedAutoencoder, PartialHoleToken, PlainAutoencoder, position_table
 
 CLASSES: dict[str, type[PlainAutoencoder]] = {c.__name__: c for c in (PlainAutoencoder, MaskedAutoencoder)}
 
@@ -59,6 +59,47 @@ def convert(foreign: dict[str, Tensor]) -> tuple[dict[str, int | str], dict[str,
     for table in TABLES:
         _check_table(table, foreign[table])
     return {"_class_name": name, **_sizes(foreign, depth, decoder_depth)}, state
+
+
+def convert_facebook(foreign: dict[str, Tensor]) -> tuple[dict[str, int | str], dict[str, Tensor]]:
+    """(config, state) of facebook's MAE with its decoder (`mae_visualize_vit_base.pth`), for 16 x 16 patches.
+
+    Its class token, which our network has none of, is dropped, and so are its tables for 14 x 14 patches: fixed sin-cos
+    ones like ours, they are computed anew for 16 x 16. Whether it was trained on normalised patches, the file does not
+    say (`mae_pretrain_vit_base_full.pth` was): then its pictures are of no use, though its tokens are.
+    Raises ValueError as `convert` does, and for an encoder alone.
+    """
+    if not any(key.startswith("decoder_") for key in foreign):
+        raise ValueError(
+            "These weights are the encoder of facebook's MAE alone, without the decoder whose features the alignment "
+            "reads (mae.convert). Give mae_visualize_vit_base.pth, not mae_pretrain_vit_base.pth."
+        )
+    rest = {key: value for key, value in foreign.items() if key != "cls_token"}
+    for name in TABLES:
+        if name in foreign:
+            table = foreign[name][:, 1:]  # the class token's place comes first
+            _check_table(name, table)
+            rest[name] = position_table(16, table.shape[-1])
+    return convert(rest)
+
+
+def with_partial_patches(
+    config: dict[str, int | str], state: dict[str, Tensor]
+) -> tuple[dict[str, int | str], dict[str, Tensor]]:
+    """A `MaskedAutoencoder` that computes what a `PlainAutoencoder` does, and can learn more; others as they are.
+
+    What a partly known patch reads is the mask token at first, whatever is known: the embedding of its pixels has zero
+    weights and the mask token for its bias. So alpha may stand in the middle, where both can learn.
+    """
+    if config["_class_name"] == MaskedAutoencoder.__name__:
+        return config, state
+    token, size = state["hole_token.mask_token"].flatten(), config["patch_size"]
+    more = {
+        "hole_token.alpha": torch.tensor(PartialHoleToken.ALPHA_START),
+        "hole_token.patch_embed.proj.weight": token.new_zeros(len(token), 4, size, size),
+        "hole_token.patch_embed.proj.bias": token.clone(),
+    }
+    return config | {"_class_name": MaskedAutoencoder.__name__}, state | more
 
 
 def _translate(key: str) -> str | None:

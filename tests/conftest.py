@@ -11,11 +11,12 @@ from omegaconf import DictConfig
 from PIL import Image
 from safetensors.torch import load_file
 from standins import ToyLama
+from toy_flux import shake, write_toy_flux
 
 from asuka.alignment import Alignment
 from asuka.config import CONF, register
 from asuka.data.synthetic import Synthetic
-from asuka.diffusion.base import LatentDiffusion
+from asuka.diffusion.base import StableDiffusion
 from asuka.diffusion.tiny import build_scheduler, build_text_encoder, build_tokenizer, build_unet, build_vae
 from asuka.image import save
 from asuka.prompt import LearnedPrompt
@@ -48,7 +49,7 @@ def arguments(stage: str, toy: Path, run_dir: Path, *more: str) -> list[str]:
 
 def composed(root: str, *overrides: str) -> DictConfig:
     """The configuration that `python -m asuka.ROOT overrides…` gets; outside Hydra's `main` a run has no own name."""
-    named = any(word.startswith("run_dir=") for word in overrides) or root != "train"
+    named = any(word.startswith("run_dir=") for word in overrides) or root == "inpaint"
     with initialize_config_dir(CONF, version_base="1.3"):
         return compose(root, [*overrides, *([] if named else ["run_dir=runs/test"])])
 
@@ -61,29 +62,29 @@ def weights(run_dir: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with base/, mae/, align/, decoder/, prompt/ and lama.pt: untrained, with noise on every weight so that
-    nothing is zero."""
+    """A folder with base/, mae/, align/, decoder/, prompt/, lama.pt and three of FLUX: untrained, with noise on
+    every weight so that nothing is zero."""
     folder = tmp_path_factory.mktemp("toy")
     torch.manual_seed(0)
     tokenizer = build_tokenizer(Synthetic(count=50).train.captions())
     vae = build_vae((8, 8, 8, 8))
-    base = LatentDiffusion(vae, build_unet((16, 16, 16)), build_text_encoder(tokenizer), tokenizer, build_scheduler())
+    base = StableDiffusion(vae, build_unet((16, 16, 16)), build_text_encoder(tokenizer), tokenizer, build_scheduler())
     mae = MaskedAutoencoder(
         image_size=128, patch_size=8, width=32, depth=2, heads=2, decoder_width=16, decoder_depth=2, decoder_heads=2
     )
     for module in (base, mae):
-        _shake(module)
+        shake(module)
     export_base(base, folder / "base")
     mae.save_pretrained(folder / "mae")
     hashes = {part: fingerprint(folder / part) for part in ("base", "mae")}
     alignment = Alignment(mae.token_dim, base.context_dim, trained_with=hashes)
-    _shake(alignment)
+    shake(alignment)
     alignment.save_pretrained(folder / "align")
     decoder = ConditionalDecoder.like(vae, trained_with={"vae": fingerprint(folder / "base/vae")})
-    _shake(decoder)
+    shake(decoder)
     decoder.save_pretrained(folder / "decoder")
     prompt = LearnedPrompt(8, base.context_dim, trained_with={"base": hashes["base"]})
-    _shake(prompt)
+    shake(prompt)
     prompt.save_pretrained(folder / "prompt")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # files of this kind are what there is
@@ -91,13 +92,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Results, by the names of what tests/test_methods.py fills.
     for name, colour in (("one", "green"), ("two", "red"), ("three", "blue"), ("other", "green")):
         save(Image.new("RGB", (131, 97), colour), folder / f"results/{name}.png")
+    write_toy_flux(folder, mae, hashes["mae"])
     return folder
-
-
-@torch.no_grad()
-def _shake(module: torch.nn.Module) -> None:
-    for parameter in module.parameters():
-        parameter.add_(0.02 * torch.randn_like(parameter))
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("asuka", "mae", "decoder", "scripts")
-ENTRIES = ("asuka.train", "asuka.evaluate", "asuka.inpaint", "asuka.sweep", "asuka.weights", "scripts")
+ENTRIES = (
+    *("asuka.train", "asuka.evaluate", "asuka.compare", "asuka.inpaint", "asuka.sweep", "asuka.weights"),
+    "scripts",
+)
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
     ("mae", "decoder", "asuka.errors"),
@@ -55,7 +58,7 @@ OWNERS = {
     ),
     "kornia": ("asuka.data", "asuka.metrics", "decoder"),
     "lpips": ("asuka.metrics",),
-    "matplotlib": ("asuka.commands", "asuka.figure", "asuka.training.curves"),
+    "matplotlib": ("asuka.commands", "asuka.evaluation.dots", "asuka.figure", "asuka.training.curves"),
     "scipy": ("asuka.commands.bench_metrics",),  # it and the tests alone compare with these three
     "sklearn": ("asuka.commands.bench_metrics",),
     "skimage": (),

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from PIL import Image
 
 import asuka.methods
-from asuka import weights
+from asuka import compare, weights
 from asuka.config import CONF, check
 from asuka.foreign.table import TABLE
 from asuka.inpaint import inpaint
@@ -47,8 +47,19 @@ def test_a_command_composes_and_checks(command: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("command", [words for words in commands() if words[0] not in HYDRA], ids=" ".join)
 def test_other_commands_are_read(command: tuple[str, ...]) -> None:
-    assert command[0] == "weights"
-    assert set(weights._parser().parse_args(command[1:]).names) <= set(TABLE)
+    READ[command[0]](command[1:])
+
+
+def _weights(words: tuple[str, ...]) -> None:
+    assert set(weights._parser().parse_args(words).names) <= set(TABLE)
+
+
+def _compare(words: tuple[str, ...]) -> None:
+    folders, _, _ = compare.read(compare._parser().parse_args(words).words)
+    assert not [folder for folder in folders if "=" in folder.name]  # a mistyped word
+
+
+READ = {"weights": _weights, "compare": _compare}
 
 
 def test_a_method_is_added_by_the_two_files_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

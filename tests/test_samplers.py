@@ -12,11 +12,11 @@ from asuka.batch import Batch
 from asuka.condition import Empty, frozen_mae, thought
 from asuka.data.synthetic import Synthetic
 from asuka.decode import Plain
-from asuka.diffusion.base import LatentDiffusion
+from asuka.diffusion.base import StableDiffusion
 from asuka.diffusion.known import Known, continued
 from asuka.diffusion.pretrained import pretrained
 from asuka.diffusion.repaint import RePaint
-from asuka.diffusion.samplers import Blended, Concat, Sampler, schedule
+from asuka.diffusion.samplers import Blended, Concat, Sampler
 from asuka.errors import InputError
 from asuka.image import paste
 from asuka.methods.diffusion import DiffusionInpainter
@@ -109,7 +109,7 @@ def test_known_latents_are_noised_as_the_papers_say(toy: Path, sampler: Sampler)
 
 
 def _times(method: DiffusionInpainter) -> list[int]:
-    times = schedule(method.base, method.steps, torch.device("cpu")).timesteps.tolist()
+    times = method.base.schedule(method.steps, torch.zeros(1)).timesteps.tolist()
     if isinstance(method.sampler, Blended):
         return times
     walk = method.sampler.walk(method.steps)
@@ -123,7 +123,7 @@ def test_noise_put_on_by_a_jump_back_is_that_of_the_forward_process(toy: Path) -
         parameter.data.zero_()
     method = DiffusionInpainter(base, Empty(), repaint(2, 2, eta=0), Plain(), 5, 0, 1.0)
     heard, _ = asked(method, batch)
-    scheduler = schedule(base, 5, torch.device("cpu"))
+    scheduler = base.schedule(5, torch.zeros(1))
     times, inside = scheduler.timesteps.tolist()[::-1], base.shrink(batch.mask).expand(-1, 4, -1, -1) > 0
     kept = [*scheduler.alphas_cumprod[times].tolist(), float(scheduler.final_alpha_cumprod)]
     variance, number, walk = 1.0, 0, method.sampler.walk(5)
@@ -197,7 +197,7 @@ def test_a_strength_that_is_no_share_is_refused(toy: Path, strength: float) -> N
 def test_concat_refuses_a_text_to_image_model_when_built(toy: Path) -> None:
     base = pretrained(str(toy / "base"))
     unet = UNet2DConditionModel.from_config({**base.unet.config, "in_channels": 4})
-    other = LatentDiffusion(base.vae, unet, base.text_encoder, base.tokenizer, base.scheduler)
+    other = StableDiffusion(base.vae, unet, base.text_encoder, base.tokenizer, base.scheduler)
     with pytest.raises(InputError, match="concat .* 9 channels, and this base's reads 4; .* sampler=repaint, blended"):
         DiffusionInpainter(other, Empty(), Concat(), Plain(), 3, 0, 1.0)
     for sampler in (repaint(), Blended()):

@@ -1,10 +1,15 @@
 """Windows: every hole pixel has one that answers for it, with room around it, wherever it lies."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from torch.nn import functional
 
+from asuka.image import to_tensor, to_uint8
 from asuka.window import Window, scale, unscale, windows
 
 
@@ -89,6 +94,47 @@ def test_what_is_cut_lies_where_the_overlap_says(view: Window) -> None:
     mirrored = np.pad(image, ((60, 60), (60, 60), (0, 0)), mode="reflect")
     top, left = view.top + 60, view.left + 60
     assert np.array_equal(square, mirrored[top : top + view.side, left : left + view.side])
+
+
+VIEWS = [(40, 300), (-7, 11), (-300, 1000), (0, 64), (3, 65), (50, 48), (100, 20)]  # corner, side
+
+
+@pytest.mark.parametrize(("corner", "side"), VIEWS)
+def test_what_a_model_sees_is_what_is_cut_and_scaled(corner: int, side: int) -> None:
+    rng = np.random.default_rng(0)
+    image, hole = rng.integers(0, 256, (400, 350, 3), dtype=np.uint8), np.zeros((400, 350), bool)
+    hole[60:200, 30:160] = hole[390:, 300:] = True
+    view = Window(corner, corner - 3, side)
+    cut = to_tensor(view.cut(image))[None], torch.from_numpy(view.cut(hole))[None, None].float()
+    for one, other in zip(view.seen(image, hole, 64), scale(*cut, 64), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(("corner", "side"), VIEWS)
+def test_what_is_shown_is_what_lies_in_the_picture_of_the_enlarged_result(corner: int, side: int) -> None:
+    view, result = Window(corner, corner - 3, side), torch.rand(3, 64, 64, generator=torch.manual_seed(0)) * 2 - 1
+    shown = view.shown(result, 400, 350)
+    expected = to_uint8(unscale(result[None], side)[0])[view.overlap(400, 350)[1]]
+    assert shown.shape == expected.shape
+    assert np.abs(shown.astype(int) - expected).max() <= (0 if side == 64 else 1)
+
+
+def test_a_long_hole_takes_memory_of_its_photo_and_not_of_its_window() -> None:
+    code = """if True:
+        import resource
+        import numpy as np, torch
+        from asuka.window import Window
+        torch.set_num_threads(1)
+        image, hole = np.zeros((60, 5000, 3), np.uint8), np.ones((60, 5000), bool)
+        for side in (200, 5000):
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            view = Window(0, 0, side)
+            assert view.seen(image, hole, 128)[0].shape == (1, 3, 128, 128)
+            assert view.shown(torch.zeros(3, 128, 128), 60, 5000).shape == (60, side, 3)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 60_000  # KiB; as bytes the window takes 75 MB, as floats 300
 
 
 def test_scaling_leaves_out_what_lies_in_the_hole() -> None:

@@ -11,9 +11,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from asuka.data.folder import Folder, Photos
+from asuka.disk import disk_errors, half_of
 from asuka.errors import InputError
 from asuka.metrics.inception import inception
-from asuka.training.disk import disk_errors, half_of
 
 LAYER, DIRECTIONS = 2048, 64
 SIDE, BATCH = 128, 32

@@ -60,7 +60,7 @@ def _worked(config: DictConfig, todo: list[Pair]) -> list[Outcome]:
     """The pairs filled as the configuration says, by its method."""
     reader = MaskReader(config.hole, config.dilate, config.fill_holes, config.resize_mask)
     method, place = build(config.method), device(config.device)
-    if isinstance(method, DiffusionInpainter):
+    if isinstance(method, DiffusionInpainter) and method.base.process == "diffusion":
         pipeline = AsukaPipeline.of(method).to(place)
         pipeline.set_progress_bar_config(disable=len(todo) > 1)
         filled, imagined = _by_pipeline(config, pipeline)
@@ -95,12 +95,12 @@ def _by_pipeline(config: DictConfig, pipeline: AsukaPipeline) -> tuple[Filler, F
 
 
 def _by_itself(config: DictConfig, method: Inpainter, place: torch.device) -> Filler:
-    """Jobs filled by a method that is no base with its parts: one result each, without a prior to show."""
+    """Jobs filled by a method that a pipeline does not hold: one result each, without a prior to show."""
     check_words(config.paste, "pil", (), config.feather + 1, config.batch_size, config.num_candidates)
     if config.prior or config.num_candidates > 1:
         raise InputError(
             f"prior={config.prior}, num_candidates={config.num_candidates}: this method has no prior to show and makes "
-            "one result a picture; leave both out, or choose a method with a base, such as asuka"
+            "one result a picture; leave both out, or choose a method with a Stable Diffusion base, such as asuka"
         )
 
     def filled(jobs: list[Job]) -> list[Image.Image]:

@@ -1,9 +1,10 @@
 """The frozen latent diffusion model, wrapped once into the verbs everything else speaks."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, SchedulerMixin, UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -14,12 +15,22 @@ from asuka.errors import InputError
 
 @dataclass(frozen=True)
 class Context:
-    """What cross-attention reads instead of text."""
+    """What attention reads instead of text."""
 
     sequence: Tensor  # (B, T, D)
     pooled: Tensor | None = None  # (B, P); None where the base reads none
-    null: "Context | None" = None  # predictions start from this one's and go `scale` of the way to the own
+    null: "Context | None" = None  # weighed against this one: from it `scale` of the way to the own (see `predict`)
     scale: float = 1.0
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Context":
+        """The same with `change` made to sequence and pooled vector, not weighed."""
+        return Context(change(self.sequence), None if self.pooled is None else change(self.pooled))
+
+
+def joined(contexts: Sequence[Context]) -> Context:
+    """The contexts of several batches as one, not weighed."""
+    pooled = None if contexts[0].pooled is None else torch.cat([one.pooled for one in contexts])
+    return Context(torch.cat([one.sequence for one in contexts]), pooled)
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Latents:
 
     truth: Tensor  # (B, C, h, w) scaled latents of the whole picture
     masked: Tensor  # (B, C, h, w) scaled latents of the picture with a grey hole
-    cells: Tensor  # (B, 1, h, w) in {0, 1}; 1 where a cell holds any hole pixel
+    cells: Tensor  # (B, H, h, w) in {0, 1}: the hole as the base reads it (see `shrink`)
 
     def take(self, rows: list[int]) -> "Latents":
         """Those of some of the pictures."""
@@ -36,7 +47,80 @@ class Latents:
 
 
 class LatentDiffusion(nn.Module):
-    """A Stable Diffusion inpainting model (9-channel U-Net) behind images in [-1, 1] and masks with 1 = hole."""
+    """A frozen generative model in the latents of an autoencoder, behind images in [-1, 1] and masks with 1 = hole."""
+
+    process = "diffusion"  # how noise comes and goes; what a sampler has to be written for
+    reads_text = True  # whether `text_context` knows other texts than the empty one
+
+    def __init__(self, vae: AutoencoderKL, size: int, context_dim: int, pooled_dim: int | None = None):
+        """size: pixels of a side that the model is at its best with; context_dim, pooled_dim: widths of a Context."""
+        super().__init__()
+        self.vae, self.size, self.context_dim, self.pooled_dim = vae, size, context_dim, pooled_dim
+        self.factor = self.multiple = 2 ** (len(vae.config.block_out_channels) - 1)
+        self.shift = vae.config.shift_factor or 0.0
+        self.fingerprint = self.vae_fingerprint = ""
+        self.inputs = self.wanted = 0  # channels that the network reads, and that hole and masked picture make it read
+
+    def encode(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] -> scaled latents (B, C, H/f, W/f): the mean of the posterior, never a sample.
+
+        InputError for sides that do not fit: cells have f pixels, and some bases read several cells at once.
+        """
+        height, width = image.shape[-2:]
+        if height % self.multiple or width % self.multiple:
+            raise InputError(
+                f"pictures of {height} x {width} pixels do not fit a base whose cells have {self.multiple} pixels; "
+                f"give multiples, best {self.size} x {self.size}"
+            )
+        return (self.vae.encode(image).latent_dist.mean - self.shift) * self.vae.config.scaling_factor
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Scaled latents (B, C, h, w) -> (B, 3, h f, w f), about [-1, 1]."""
+        return self.vae.decode(self.unscale(latents)).sample
+
+    def unscale(self, latents: Tensor) -> Tensor:
+        """Scaled latents as the autoencoder itself reads them."""
+        return latents / self.vae.config.scaling_factor + self.shift
+
+    def latents(self, batch: Batch) -> Latents:
+        """Latents of a batch that still shows the truth, for training."""
+        return Latents(self.encode(batch.image), self.encode(batch.blind().image), self.shrink(batch.mask))
+
+    def shrink(self, mask: Tensor) -> Tensor:
+        """(B, 1, H, W) -> (B, H, H/f, W/f): the hole as the base reads it, in which no hole pixel is lost."""
+        raise NotImplementedError
+
+    def predict(self, noisy: Tensor, step: Tensor, cells: Tensor, masked: Tensor, context: Context) -> Tensor:
+        """What the network says (B, C, h, w) of noisy latents at times `step` (B,), a hole and masked latents."""
+        raise NotImplementedError
+
+    def null_context(self, count: int) -> Context:
+        """The context of the empty text, `count` times."""
+        raise NotImplementedError
+
+    def text_context(self, captions: tuple[str, ...]) -> Context:
+        """The context of some captions."""
+        raise NotImplementedError
+
+    def schedule(self, steps: int, noise: Tensor) -> SchedulerMixin:
+        """A new scheduler that goes from `noise` (B, C, h, w) to a picture in so many steps."""
+        raise NotImplementedError
+
+    def noised(self, truth: Tensor, noise: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+        """Clean latents (B, C, h, w) at a place (B,) in [0, 1) of the way to noise, and the time `step` (B,) there."""
+        raise NotImplementedError
+
+    def goal(self, truth: Tensor, noise: Tensor) -> Tensor:
+        """What `predict` would have to return for latents that `noised` made of these."""
+        raise NotImplementedError
+
+    def estimate(self, noisy: Tensor, step: Tensor, result: Tensor) -> Tensor:
+        """The clean latents (B, C, h, w) in noisy ones, if what `predict` returned is right."""
+        raise NotImplementedError
+
+
+class StableDiffusion(LatentDiffusion):
+    """A Stable Diffusion inpainting model (9-channel U-Net)."""
 
     def __init__(
         self,
@@ -46,42 +130,15 @@ class LatentDiffusion(nn.Module):
         tokenizer: CLIPTokenizer,
         scheduler: DDIMScheduler,
     ):
-        super().__init__()
-        self.vae, self.unet, self.text_encoder = vae, unet, text_encoder
+        factor = 2 ** (len(vae.config.block_out_channels) - 1)
+        super().__init__(vae, unet.config.sample_size * factor, unet.config.cross_attention_dim)
+        self.unet, self.text_encoder = unet, text_encoder
         self.tokenizer, self.scheduler = tokenizer, scheduler
-        self.factor = 2 ** (len(vae.config.block_out_channels) - 1)
-        self.size = unet.config.sample_size * self.factor
-        self.context_dim = unet.config.cross_attention_dim
-        self.fingerprint = self.vae_fingerprint = ""
-
-    def encode(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] -> scaled latents (B, C, H/f, W/f): the mean of the posterior, never a sample.
-
-        InputError for sides that are no multiple of the factor f.
-        """
-        height, width = image.shape[-2:]
-        if height % self.factor or width % self.factor:
-            raise InputError(
-                f"pictures of {height} x {width} pixels do not fit a base whose cells have {self.factor} pixels; "
-                f"give multiples, best {self.size} x {self.size}"
-            )
-        return self.vae.encode(image).latent_dist.mean * self.vae.config.scaling_factor
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """Scaled latents (B, C, h, w) -> (B, 3, h f, w f), about [-1, 1]."""
-        return self.vae.decode(self.unscale(latents)).sample
-
-    def unscale(self, latents: Tensor) -> Tensor:
-        """Scaled latents as the autoencoder itself reads them."""
-        return latents / self.vae.config.scaling_factor
+        self.inputs, self.wanted = unet.config.in_channels, 2 * vae.config.latent_channels + 1
 
     def shrink(self, mask: Tensor) -> Tensor:
         """(B, 1, H, W) -> (B, 1, H/f, W/f): a cell is a hole when any of its pixels is, so thin holes survive."""
         return functional.max_pool2d(mask, self.factor)
-
-    def latents(self, batch: Batch) -> Latents:
-        """Latents of a batch that still shows the truth, for training."""
-        return Latents(self.encode(batch.image), self.encode(batch.blind().image), self.shrink(batch.mask))
 
     def predict(self, noisy: Tensor, step: Tensor, cells: Tensor, masked: Tensor, context: Context) -> Tensor:
         """The U-Net's prediction (B, C, h, w) at times `step` (B,); its 9 channels: noisy | hole | masked.
@@ -109,3 +166,23 @@ class LatentDiffusion(nn.Module):
     def null_context(self, count: int) -> Context:
         """The context of the empty text, `count` times."""
         return Context(self.text_context(("",)).sequence.expand(count, -1, -1))
+
+    def schedule(self, steps: int, noise: Tensor) -> DDIMScheduler:
+        """DDIM at so many steps."""
+        scheduler = DDIMScheduler.from_config(self.scheduler.config)
+        scheduler.set_timesteps(steps, device=noise.device)
+        return scheduler
+
+    def noised(self, truth: Tensor, noise: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+        """The forward process (Ho et al. 2020, eq. 4); steps are whole numbers."""
+        step = (place * self.scheduler.config.num_train_timesteps).long().to(truth.device)
+        return self.scheduler.add_noise(truth, noise, step), step
+
+    def goal(self, truth: Tensor, noise: Tensor) -> Tensor:
+        """The noise (Ho et al. 2020, eq. 14)."""
+        return noise
+
+    def estimate(self, noisy: Tensor, step: Tensor, result: Tensor) -> Tensor:
+        """Ho et al. 2020, eq. 15."""
+        kept = self.scheduler.alphas_cumprod.to(result.device)[step][:, None, None, None]
+        return (noisy - (1 - kept).sqrt() * result) / kept.sqrt()

@@ -1,6 +1,7 @@
-"""The standard diffusion objective, shared by every stage that trains through the U-Net."""
+"""The standard diffusion objective, shared by every stage that trains through the base."""
 
 from collections.abc import Hashable, Sequence
+from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -20,11 +21,11 @@ def denoising_loss(
     keys: Sequence[Hashable],
     part: tuple[float, float] = (0, 1),
 ) -> Tensor:
-    """Mean squared error of the predicted noise, per image (B,), at a random time step (Ho et al. 2020, eq. 14); step
+    """Mean squared error of what the base predicts (noise, or a velocity), per image (B,), at a random time step; step
     and noise as in `noised`."""
     noisy = noised(base, latents.truth, seed, keys, part)
     result = base.predict(noisy.latents, noisy.step, latents.cells, latents.masked, context)
-    return (result.float() - noisy.noise).square().flatten(1).mean(1)
+    return (result.float() - base.goal(latents.truth.float(), noisy.noise)).square().flatten(1).mean(1)
 
 
 @torch.no_grad()
@@ -41,14 +42,14 @@ def fixed_loss(base: LatentDiffusion, latents: Latents, context: Context, keys: 
 
 
 @torch.no_grad()
-def fixed_losses(base: LatentDiffusion, batches: Sequence[Batch], contexts: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`fixed_loss` of all pictures of some batches that show the truth, (N,) under each of some contexts (N, T, D)."""
+def fixed_losses(base: LatentDiffusion, batches: Sequence[Batch], contexts: dict[str, Context]) -> dict[str, Tensor]:
+    """`fixed_loss` of all pictures of some batches that show the truth, (N,) under each of some contexts."""
     rows: dict[str, list[Tensor]] = {name: [] for name in contexts}
     first = 0
     for batch in batches:
         latents = base.latents(batch)
-        for name, sequence in contexts.items():
-            context = Context(sequence[first : first + len(batch)])
-            rows[name].append(fixed_loss(base, latents, context, batch.visit))
+        for name, context in contexts.items():
+            some = context.each(itemgetter(slice(first, first + len(batch))))
+            rows[name].append(fixed_loss(base, latents, some, batch.visit))
         first += len(batch)
     return {name: torch.cat(values) for name, values in rows.items()}

@@ -3,12 +3,12 @@
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from asuka.diffusion.base import LatentDiffusion
+from asuka.diffusion.base import StableDiffusion
 from asuka.errors import InputError
 from asuka.registry import fingerprint, locate
 
 
-def pretrained(weights: str) -> LatentDiffusion:
+def pretrained(weights: str) -> StableDiffusion:
     """The Stable Diffusion inpainting model in a folder (`tiny`: the embedded one), frozen, in float32."""
     folder = locate(weights, "base")
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
@@ -23,7 +23,7 @@ def pretrained(weights: str) -> LatentDiffusion:
             f"{folder}: its U-Net predicts '{scheduler.config.prediction_type}', and only noise ('epsilon') is "
             "supported so far; give a model such as Stable Diffusion 1.5 inpainting"
         )
-    base = LatentDiffusion(
+    base = StableDiffusion(
         vae=AutoencoderKL.from_pretrained(folder, subfolder="vae"),
         unet=unet,
         text_encoder=CLIPTextModel.from_pretrained(folder, subfolder="text_encoder"),

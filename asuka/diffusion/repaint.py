@@ -8,7 +8,7 @@ from torch import Tensor
 from asuka.batch import Batch
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.diffusion.known import Known
-from asuka.diffusion.samplers import Noise, Sampler, Seen, all_hole, schedule, unseen
+from asuka.diffusion.samplers import Noise, Sampler, Seen, all_hole, unseen
 from asuka.errors import InputError
 
 
@@ -66,7 +66,7 @@ class RePaint(Sampler):
         self, base: LatentDiffusion, batch: Batch, context: Context, noise: Noise, steps: int, seen: Seen = unseen
     ) -> Tensor:
         latents, number, before = noise("sample"), 0, steps
-        scheduler, known = schedule(base, steps, latents.device), Known(base, batch)
+        scheduler, known = base.schedule(steps, latents), Known(base, batch)
         times, shown = scheduler.timesteps.flip(0), all_hole(base, batch)
         kept = [*scheduler.alphas_cumprod[times.cpu()].tolist(), float(scheduler.final_alpha_cumprod)]  # [-1]: clean
         for turn, place in enumerate(self.walk(steps)):

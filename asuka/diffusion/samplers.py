@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor, nn
 
 from asuka.batch import Batch
@@ -22,25 +21,17 @@ def unseen(number: int, step: Tensor, latents: Tensor) -> Tensor:
     return latents
 
 
-def schedule(base: LatentDiffusion, steps: int, device: torch.device) -> DDIMScheduler:
-    """A scheduler of the base's own, at so many steps."""
-    scheduler = DDIMScheduler.from_config(base.scheduler.config)
-    scheduler.set_timesteps(steps, device=device)
-    return scheduler
-
-
 @torch.no_grad()
 def concat(
     base: LatentDiffusion, batch: Batch, context: Context, noise: Tensor, steps: int, seen: Seen = unseen
 ) -> Tensor:
-    """The inpainting U-Net's own way: hole and masked picture beside the noisy latents (DDIM, eta 0).
+    """The inpainting model's own way: hole and masked picture beside the noisy latents, by the base's own schedule.
 
     `batch` is blind, `noise` (B, C, h, w) standard normal; returns scaled latents (B, C, h, w). `seen` is called after
     every step.
     """
-    scheduler = schedule(base, steps, noise.device)
+    scheduler, latents = base.schedule(steps, noise), noise
     cells, masked = base.shrink(batch.mask), base.encode(batch.image)
-    latents = noise * scheduler.init_noise_sigma
     for number, step in enumerate(scheduler.timesteps):
         result = base.predict(latents, step.expand(len(latents)), cells, masked, context)
         latents = seen(number, step, scheduler.step(result, step, latents).prev_sample)
@@ -54,7 +45,13 @@ class Sampler(nn.Module):
         super().__init__()
 
     def fits(self, base: LatentDiffusion) -> None:
-        """InputError where this way of drawing asks for another kind of U-Net; most ask for none."""
+        """InputError where this way of drawing asks for another kind of base; most know diffusion alone."""
+        if base.process != "diffusion":
+            name = type(self).__name__.lower()
+            raise InputError(
+                f"sampler={name} puts noise in and takes it out as diffusion models do, and this base is a "
+                f"{base.process}; give sampler=concat, or a Stable Diffusion"
+            )
 
     def parts(self) -> dict[str, nn.Module]:
         """The networks that it brings along, by their name in a pipeline's folder."""
@@ -71,14 +68,13 @@ class Sampler(nn.Module):
 
 
 class Concat(Sampler):
-    """The inpainting U-Net's own way."""
+    """The inpainting model's own way."""
 
     def fits(self, base: LatentDiffusion) -> None:
-        channels, wanted = base.unet.config.in_channels, 2 * base.vae.config.latent_channels + 1
-        if channels != wanted:
+        if base.inputs != base.wanted:
             raise InputError(
-                f"sampler=concat shows the U-Net hole and masked picture beside the latents, {wanted} channels, and "
-                f"this base's reads {channels}; give an inpainting model, or sampler=repaint, blended or img2img"
+                f"sampler=concat shows the U-Net hole and masked picture beside the latents, {base.wanted} channels, "
+                f"and this base's reads {base.inputs}; give an inpainting model, or sampler=repaint, blended or img2img"
             )
 
     def forward(
@@ -99,7 +95,7 @@ class Blended(Sampler):
         self, base: LatentDiffusion, batch: Batch, context: Context, noise: Noise, steps: int, seen: Seen = unseen
     ) -> Tensor:
         first = noise("sample")
-        scheduler, known = schedule(base, steps, first.device), Known(base, batch)
+        scheduler, known = base.schedule(steps, first), Known(base, batch)
         shown, latents = all_hole(base, batch), first
         for number, step in enumerate(scheduler.timesteps):
             latents = known.over(latents, known.noised(float(scheduler.alphas_cumprod[int(step)]), first))

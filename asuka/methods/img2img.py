@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from asuka.batch import Batch
 from asuka.condition import frozen_mae, thought
 from asuka.diffusion.base import Context, LatentDiffusion
-from asuka.diffusion.samplers import Noise, Sampler, Seen, schedule, unseen
+from asuka.diffusion.samplers import Noise, Sampler, Seen, unseen
 from asuka.errors import InputError
 from asuka.image import paste
 from asuka.window import unscale
@@ -37,7 +37,7 @@ class Img2Img(Sampler):
         own = thought(self.mae, batch.to(self.mae.device, self.mae.dtype)).to(batch.image)
         start = paste(batch.image, batch.mask, unscale(own, batch.image.shape[-1]))
         latents, cells, masked = base.encode(start), base.shrink(batch.mask), base.encode(batch.image)
-        scheduler = schedule(base, steps, latents.device)
+        scheduler = base.schedule(steps, latents)
         times = scheduler.timesteps[steps - self.calls(steps) :]
         if len(times):
             latents = scheduler.add_noise(latents, noise("sample"), times[:1].expand(len(latents)))

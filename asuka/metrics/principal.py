@@ -12,8 +12,7 @@ from asuka.metrics.whole import Pairs, Reducer, doubled
 from asuka.registry import ASSETS
 
 FILE = ASSETS / "pca64.safetensors"
-# A share's 16 hexadecimal digits, as in asuka/registry.py.
-DIGITS = 16
+DIGITS = 16  # of its hash, as in asuka/registry.py
 
 
 def fingerprint() -> str:

@@ -7,7 +7,7 @@ from asuka.alignment import Alignment
 from asuka.batch import Batch
 from asuka.condition import Empty, MaePrior, frozen_mae
 from asuka.decode import Plain
-from asuka.diffusion.base import LatentDiffusion
+from asuka.diffusion.base import LatentDiffusion, joined
 from asuka.diffusion.cache import LatentCache
 from asuka.diffusion.loss import denoising_loss, fixed_losses
 from asuka.diffusion.samplers import Concat
@@ -48,8 +48,9 @@ class AlignStage(Stage):
         self.whole_start, self.whole_end, self.whole_power = whole_start, whole_end, whole_power
         network = frozen_mae(mae)
         self.reads = {"base": base.fingerprint, "mae": network.fingerprint}
-        self.trained = Alignment(network.token_dim, base.context_dim, variant, trained_with=self.reads)
-        self.trained.start_near(base.null_context(1).sequence)
+        empty, sizes = base.null_context(1), (base.context_dim, variant)
+        self.trained = Alignment(network.token_dim, *sizes, trained_with=self.reads, pooled_dim=base.pooled_dim)
+        self.trained.start_near(empty.sequence, empty.pooled)
         self.prior = MaePrior(network, self.trained)
         self.cache = LatentCache()
 
@@ -85,11 +86,12 @@ class AlignStage(Stage):
         """Denoising loss over the same pictures, holes and noise: with the empty text, the own prior, another
         picture's prior, and the mean of all priors, which carries what priors share and nothing of the picture."""
         blind = [batch.blind() for batch in batches]
-        own = torch.cat([self.prior.context(batch.image, batch.mask).sequence for batch in blind])
+        own = joined([self.prior.context(batch.image, batch.mask) for batch in blind])
+        count = len(own.sequence)
         contexts = {
             "prior/own": own,
-            "prior/null": self.base.null_context(len(own)).sequence,
-            "prior/other": own.roll(len(own) // 2, 0),
-            "prior/mean": own.mean(0, keepdim=True).expand_as(own),
+            "prior/null": self.base.null_context(count),
+            "prior/other": own.each(lambda part: part.roll(count // 2, 0)),
+            "prior/mean": own.each(lambda part: part.mean(0, keepdim=True).expand_as(part)),
         }
         return fixed_losses(self.base, batches, contexts)

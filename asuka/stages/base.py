@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from asuka.batch import Batch
 from asuka.condition import Caption, Empty
 from asuka.decode import Plain
-from asuka.diffusion.base import LatentDiffusion, Latents
+from asuka.diffusion.base import Latents, StableDiffusion
 from asuka.diffusion.cache import LatentCache
 from asuka.diffusion.loss import denoising_loss, fixed_loss
 from asuka.diffusion.pretrained import pretrained
@@ -119,15 +119,15 @@ def _others(captions: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(next((text for text in row if text != own), own) for own, row in zip(captions, order, strict=True))
 
 
-def _new_base(data: object, vae: str, channels: list[int]) -> LatentDiffusion:
+def _new_base(data: object, vae: str, channels: list[int]) -> StableDiffusion:
     autoencoder = AutoencoderKL.from_pretrained(locate(vae, "base/vae")).float().eval().requires_grad_(False)
     tokenizer = build_tokenizer(data.train.captions())
-    return LatentDiffusion(
+    return StableDiffusion(
         autoencoder, build_unet(channels), build_text_encoder(tokenizer), tokenizer, build_scheduler()
     )
 
 
-def export_base(base: LatentDiffusion, folder: Path) -> None:
+def export_base(base: StableDiffusion, folder: Path) -> None:
     """Write a base as a folder that diffusers' StableDiffusionInpaintPipeline loads unmodified."""
     StableDiffusionInpaintPipeline(
         vae=base.vae,

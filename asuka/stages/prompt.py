@@ -64,8 +64,8 @@ class PromptStage(Stage):
         with the text that the tokens start as."""
         count = sum(map(len, batches))
         contexts = {
-            "prompt/learned": self.trained(count),
-            "prompt/null": self.base.null_context(count).sequence,
-            "prompt/start": self.start.expand(count, -1, -1),
+            "prompt/learned": Context(self.trained(count)),
+            "prompt/null": self.base.null_context(count),
+            "prompt/start": Context(self.start.expand(count, -1, -1)),
         }
         return fixed_losses(self.base, batches, contexts)
