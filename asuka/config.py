@@ -2,19 +2,15 @@
 
 import hashlib
 import json
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from asuka.disk import write_file
 from asuka.errors import InputError, nearest
@@ -127,18 +123,6 @@ def register() -> None:
 def options(group: str) -> str:
     """The options of a group, as a person would read them."""
     return ", ".join(sorted(file.stem for file in Path(CONF, group).glob("*.yaml")))
-
-
-def composed(root: str, words: list[str]) -> DictConfig:
-    """The configuration of `python -m asuka.ROOT words…`, resolved. InputError where they make none."""
-    inside = GlobalHydra.instance().is_initialized()  # a command of hydra's, which has our files open
-    try:
-        with nullcontext() if inside else initialize_config_dir(CONF, version_base="1.3"):
-            config = compose(root, words)
-        OmegaConf.resolve(config)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(" ".join(str(error).split())) from error
-    return config
 
 
 def check(config: DictConfig) -> None:

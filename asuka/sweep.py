@@ -1,16 +1,14 @@
 """`python -m asuka.sweep experiment=ablate_align seed=0,1`: train and evaluate many points; the same goes on."""
 
 import importlib
-from itertools import product
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from asuka.config import CONF, register
-from asuka.terminal import run, spoken
+from asuka.terminal import expanded, run, spoken
 
 
 class Whole(Callback):
@@ -24,17 +22,6 @@ class Whole(Callback):
 
     def on_multirun_end(self, config: DictConfig, **_: object) -> None:
         spoken(_commands().end)(config)
-
-
-def expanded(words: list[str]) -> list[list[str]]:
-    """Every command that a line with swept values (`seed=0,1`) stands for; of a key given twice the later one holds."""
-    choices: dict[str, list[str]] = {}
-    for override in OverridesParser.create().parse_overrides(words):
-        key = override.get_key_element()
-        swept = override.is_sweep_override()
-        values = [f"{key}={value}" for value in override.sweep_string_iterator()] if swept else [override.input_line]
-        choices[key] = values
-    return [list(job) for job in product(*choices.values())]
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="sweep")

@@ -5,10 +5,14 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
+from itertools import product
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -63,6 +67,29 @@ def spoken(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     return speaking
 
 
+def composed(root: str, words: list[str]) -> DictConfig:
+    """The configuration of `python -m asuka.ROOT words…`, resolved. InputError where they make none."""
+    inside = GlobalHydra.instance().is_initialized()  # a command of hydra's, which has our files open
+    try:
+        with nullcontext() if inside else initialize_config_dir(CONF, version_base="1.3"):
+            config = compose(root, words)
+        OmegaConf.resolve(config)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(_sentence(error, [])) from error
+    return config
+
+
+def expanded(words: list[str]) -> list[list[str]]:
+    """Every command that a line with swept values (`seed=0,1`) stands for; of a key given twice the later one holds."""
+    choices: dict[str, list[str]] = {}
+    for override in OverridesParser.create().parse_overrides(words):
+        key, values = override.get_key_element(), [override.input_line]
+        if override.is_sweep_override():
+            values = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        choices[key] = values
+    return [list(job) for job in product(*choices.values())]
+
+
 def _told(message: Warning, kind: type[Warning], place: str, line: int, *_: object) -> None:
     """A warning on the terminal: ours as a sentence, those of libraries as they are."""
     ours = issubclass(kind, InputWarning)
@@ -85,8 +112,9 @@ def _complaints(root: str, words: list[str]) -> list[str]:
             if word.lstrip("+~").startswith(lost):
                 continue  # it belongs to an option that does not exist
             try:
-                compose(root, [*good, word])
-                good.append(word)
+                for (one,) in expanded([word]):
+                    compose(root, [*good, one])
+                good.append(one)
             except (HydraException, OmegaConfBaseException) as error:
                 known = OmegaConf.to_container(compose(root, good), resolve=False)
                 found.append(_sentence(error, list(flattened(known))))

@@ -74,7 +74,7 @@ OWNERS = {
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
         *("asuka.commands.try_drop_in", "asuka.methods.any_pipeline"),
     ),
-    "torchvision": ("asuka.metrics.official_inception",),
+    "torchvision": ("asuka.commands.count_flops", "asuka.metrics.official_inception"),
     "transformers": ("asuka.diffusion", "asuka.metrics.clip"),
 }
 SPEAKERS = (*ENTRIES, "asuka.commands", "asuka.terminal")

@@ -17,6 +17,7 @@ from asuka import compare, weights
 from asuka.config import CONF, check
 from asuka.foreign.table import TABLE
 from asuka.inpaint import inpaint
+from asuka.terminal import expanded
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -42,7 +43,8 @@ HYDRA = {path.stem for path in Path(CONF).glob("*.yaml")}
 
 @pytest.mark.parametrize("command", [words for words in commands() if words[0] in HYDRA], ids=" ".join)
 def test_a_command_composes_and_checks(command: tuple[str, ...]) -> None:
-    check(composed(*command))
+    for words in expanded(list(command[1:])):  # with commas it stands for several
+        check(composed(command[0], *words))
 
 
 @pytest.mark.parametrize("command", [words for words in commands() if words[0] not in HYDRA], ids=" ".join)

@@ -15,10 +15,10 @@ from PIL import Image
 
 from asuka.commands.sweep import begin, work
 from asuka.errors import InputError
-from asuka.sweep import expanded
 from asuka.sweeps.entry import FAILED, FINISHED, Entry, load, plan, planned, rows, store
 from asuka.sweeps.point import Point, point
 from asuka.sweeps.table import tables
+from asuka.terminal import expanded
 
 
 def points(tmp_path: Path, *words: str) -> list[Point]:

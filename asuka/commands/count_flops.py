@@ -9,8 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import vgg16
 
 from asuka.alignment import Alignment
-from asuka.config import composed
 from asuka.diffusion import sd15
+from asuka.terminal import composed
 from decoder import ConditionalDecoder
 from mae.loss import random_drop
 from mae.presets import build

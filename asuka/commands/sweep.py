@@ -7,7 +7,6 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from asuka.config import composed
 from asuka.disk import write_file
 from asuka.errors import InputError, StoppedError
 from asuka.sweeps import entry as ledger
@@ -15,6 +14,7 @@ from asuka.sweeps.child import run, typed
 from asuka.sweeps.entry import EVALUATING, FAILED, FINISHED, STOPPED, TRAINING, Entry
 from asuka.sweeps.point import Leg, Point, point
 from asuka.sweeps.table import tables
+from asuka.terminal import composed
 
 
 def begin(config: DictConfig, jobs: list[list[str]]) -> None:
@@ -22,7 +22,7 @@ def begin(config: DictConfig, jobs: list[list[str]]) -> None:
     run_dir = Path(config.run_dir)
     ledger.plan(run_dir, ledger.rows([point(composed("sweep", words), words) for words in jobs]))
     _write(run_dir)
-    print(f"{run_dir}: {len(jobs)} points and seeds; table.md is rewritten whenever one of them ends")
+    print(f"{run_dir}: {len(jobs)} points and seeds; table.md says how far they are")
 
 
 def work(config: DictConfig, words: list[str]) -> None:
@@ -42,11 +42,7 @@ def work(config: DictConfig, words: list[str]) -> None:
     commands = tuple(typed(module, leg, processes) for module, leg in legs)
     entry = replace(before, state=TRAINING, error="", evaluation=evaluation, commands=commands)
     print("\n".join([f"{title}:", *(f"  {command}" for command in commands)]), flush=True)
-    try:
-        entry = _trained(one, entry, processes)
-        entry = _evaluated(one, entry, processes)
-    finally:
-        _write(run_dir)
+    entry = _evaluated(one, _trained(one, entry, processes), processes)
     print(f"{title}: {' '.join([entry.state, entry.error]).strip()}", flush=True)
 
 
@@ -66,7 +62,7 @@ def _trained(one: Point, entry: Entry, processes: int) -> Entry:
         if entry.state == FAILED:
             return entry
     entry = replace(entry, trained=True, state=EVALUATING if one.evaluate else FINISHED)
-    ledger.store(one.folder, entry)
+    _store(one.folder, entry)
     return entry
 
 
@@ -76,24 +72,29 @@ def _evaluated(one: Point, entry: Entry, processes: int) -> Entry:
     entry = _step(one.folder, entry, "asuka.evaluate", one.evaluate, processes)
     if entry.state != FAILED:
         entry = replace(entry, state=FINISHED)
-        ledger.store(one.folder, entry)
+        _store(one.folder, entry)
     return entry
 
 
 def _step(folder: Path, entry: Entry, module: str, leg: Leg, processes: int) -> Entry:
     """The entry, written down, after one of its commands."""
-    ledger.store(folder, entry)
+    _store(folder, entry)
     start = time.perf_counter()
     try:
         error = run(module, leg, processes)
     except StoppedError:
-        ledger.store(folder, replace(entry, state=STOPPED, seconds=entry.seconds + time.perf_counter() - start))
+        _store(folder, replace(entry, state=STOPPED, seconds=entry.seconds + time.perf_counter() - start))
         raise
     entry = replace(entry, seconds=entry.seconds + time.perf_counter() - start)
     if error:
         entry = replace(entry, state=FAILED, error=error)
-    ledger.store(folder, entry)
+    _store(folder, entry)
     return entry
+
+
+def _store(folder: Path, entry: Entry) -> None:
+    ledger.store(folder, entry)
+    _write(folder.parent)
 
 
 def _entry(run_dir: Path, row: ledger.Row) -> Entry:

@@ -8,8 +8,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from asuka.config import composed, flattened, identity
+from asuka.config import flattened, identity
 from asuka.errors import InputError, nearest
+from asuka.terminal import composed
 
 OURS = ("sweep.", "run_dir=", "seed=")  # arguments that are no words of a point
 Places = dict[str, Any]  # what {names} in an experiment's words stand for

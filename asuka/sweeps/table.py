@@ -9,6 +9,10 @@ from statistics import mean, stdev
 from asuka.sweeps.entry import FINISHED, Entry, Row, load
 
 DIGITS = 4  # significant ones
+WORDS = (
+    "Means ± standard deviations over seeds, in brackets how many are trained. Evaluations all have the same holes; "
+    "the validation at the end of a training has holes by its seed."
+)
 Numbers = dict[str, float]
 
 
@@ -42,14 +46,14 @@ def _means(rows: list[Row], numbers: list[Numbers]) -> list[str]:
         label: [values for row, values in zip(rows, numbers, strict=True) if row.label == label and values]
         for label in labels
     }
-    names = list(dict.fromkeys(name for values in numbers for name in values))
+    names = list(dict.fromkeys(name for values in numbers for name in values if not name.startswith("raw_")))
     if not names:
         return []
     body = [
         [name, *(_cell([one[name] for one in columns[label] if name in one]) for label in labels)] for name in names
     ]
     heads = ["", *(f"{label} ({len(columns[label])})" for label in labels)]
-    return [_markdown(heads, body), "Means ± standard deviations over seeds; in brackets how many."]
+    return [_markdown(heads, body), WORDS]
 
 
 def _cell(values: list[float]) -> str:
