@@ -17,6 +17,7 @@ from asuka.config import option
 from asuka.data.held import held
 from asuka.decode import Plain
 from asuka.diffusion.pretrained import pretrained
+from asuka.diffusion.samplers import Concat
 from asuka.image import paste
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.metrics.pixel import psnr
@@ -56,7 +57,7 @@ def test_the_table_holds_what_the_methods_give(run: object, toy: Path, photos: P
     assert len(lines) == 3 * 2 * 2
     assert [line["colour_shift"] == "" for line in lines] == [line["latents"] == "sd" for line in lines]
     model, batch = pretrained(str(base)), first(held(str(photos), option("masks", "mixed"), 3, 128, 0), 3)
-    sampled = DiffusionInpainter(model, Empty(), Plain(), 2, 0, 1.0)(batch.blind())
+    sampled = DiffusionInpainter(model, Empty(), Concat(), Plain(), 2, 0, 1.0)(batch.blind())
     again = model.decode(model.encode(batch.image)).clamp(-1, 1)
     for kind, result, row in (("sd", sampled, excess_seam_de), ("real", again, colour_shift), ("sd", sampled, psnr)):
         values = row(batch.image, batch.mask, paste(batch.image, batch.mask, result))
