@@ -18,8 +18,8 @@ ALGORITHMS = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}
 class OpenCV(Inpainter):
     """Whole pictures of any size, on the CPU, at 8 bits; known pixels stay. All of it hole: it stays grey.
 
-    Where a hole reaches the picture's border, OpenCV lets what lay in it shine through: that is not the blind picture's
-    grey here, but a smooth continuation of what is known (`continued`).
+    Where a hole reaches the picture's border, OpenCV reads some of what lies in it: here a smooth continuation of what
+    is known (`continued`), and not the grey of a blind picture.
     """
 
     def __init__(self, algorithm: str, radius: float):
