@@ -43,7 +43,7 @@ def commit() -> str:
     try:
         asked = dict(cwd=root, capture_output=True, text=True, check=True)
         head = subprocess.run(["git", "rev-parse", "HEAD"], **asked).stdout.strip()
-        changed = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], **asked).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain"], **asked).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return f"asuka {version('asuka')}"
     return f"{head}{'+' if changed else ''}"
@@ -55,9 +55,11 @@ def versions() -> dict[str, str]:
 
 
 def digest(module: nn.Module) -> str:
-    """Hash of all weights of a method, 16 hexadecimal digits; that of nothing where it has none."""
-    hashed = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
+    """Hash of all weights of a method, 16 hexadecimal digits; `none` where it has none."""
+    hashed, state = hashlib.sha256(), module.state_dict()
+    if not state:
+        return "none"
+    for name, value in sorted(state.items()):
         hashed.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         hashed.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return hashed.hexdigest()[:16]
