@@ -123,6 +123,7 @@ def facebook() -> dict[str, Tensor]:
     return weights
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_plain_autoencoder_learns_to_read_partial_patches(tmp_path: Path) -> None:
     """facebook's, MAE-FAR's: the same numbers as before, in the class that the prior and stage=mae read."""

@@ -15,6 +15,7 @@ import pytest
 from conftest import ROOT, composed
 
 from asuka.config import CONF, check, options
+from asuka.terminal import expanded
 
 HYDRA = sorted(file.stem for file in Path(CONF).glob("*.yaml"))
 
@@ -81,7 +82,8 @@ def test_help_is_true(root: str) -> None:
     commands = [shlex.split(line) for line in text.splitlines() if f"-m asuka.{root} " in line]
     assert len(commands) == 3
     for command in commands:
-        check(composed(root, *command[command.index(f"asuka.{root}") + 1 :]))
+        for words in expanded(command[command.index(f"asuka.{root}") + 1 :]):  # of a sweep, every point
+            check(composed(root, *words))
     knobs = text.partition("Knobs, set as name=value:")[2].partition("--cfg")[0]
     for word in re.findall(r"^  +(\S+)|  (\w[\w.]*=\S+)", knobs, flags=re.MULTILINE):
         name = "".join(word)

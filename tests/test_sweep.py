@@ -122,6 +122,7 @@ def test_the_table_is_made_of_what_is_there(tmp_path: Path) -> None:
 SMALL = "loop.steps=2 loop.batch=4 loop.distinct=0 loop.validations=4 loop.previews=2 loop.workers=0 loop.device=cpu"
 
 
+@pytest.mark.slow
 def test_a_point_that_fails_is_told_and_mended(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """The mistake is the experiment's, so that nobody hears of it before the training does."""
     words = [f"run_dir={tmp_path}/run", "experiment=ablate_align", "sweep.evaluate=[]", *SMALL.split(), "seed=0"]
