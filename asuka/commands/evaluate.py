@@ -41,7 +41,8 @@ def evaluate(config: DictConfig) -> dict:
     guard(run_dir, config, WORK)
     weights = digest(method)
     guard_parts(run_dir, {"method": weights}, WORK)
-    pairs, place = _frozen(pairs, run_dir), device(config.device)
+    place = device(config.device)  # before anything waits for another process
+    pairs = _frozen(pairs, run_dir)
     harness = Harness(method.to(place).eval(), pairs, protocol, run_dir, config.draws, config.batch_size, place)
     harness.run()
     wait()

@@ -11,11 +11,11 @@ def device(word: str) -> torch.device:
     """`auto` takes a GPU where there is one, each process its own; else the named one. InputError where there is none,
     and where processes were started together that cannot find each other."""
     if world.size() > 1:
-        state = PartialState(cpu=word == "cpu")
+        state = PartialState(cpu=word == "cpu" or not torch.cuda.is_available())
         if state.num_processes != world.size():
             raise InputError(
                 f"WORLD_SIZE={world.size()}, but {state.num_processes} processes work together; start them with "
-                "torchrun or accelerate launch, on CPUs with ACCELERATE_USE_CPU=true"
+                "torchrun or accelerate launch"
             )
         return state.device
     try:
@@ -27,6 +27,6 @@ def device(word: str) -> torch.device:
 
 
 def wait() -> None:
-    """Go on when all processes have come here."""
+    """Go on when all processes have come here, each after it asked for its `device`."""
     if world.size() > 1:
         PartialState().wait_for_everyone()
