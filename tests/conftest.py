@@ -1,5 +1,6 @@
 """Toy parts for tests: the real classes, small and untrained, in folders as the stages write them."""
 
+import os
 import warnings
 from pathlib import Path
 
@@ -26,6 +27,10 @@ from decoder import ConditionalDecoder
 from mae import MaskedAutoencoder
 
 register()
+
+# Toy sizes: a second thread costs more than it brings, here and in the commands that tests start.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 ROOT = Path(__file__).parents[1]
 STAGES = sorted(path.stem for path in Path(CONF, "stage").glob("*.yaml"))
