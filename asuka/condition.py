@@ -82,7 +82,9 @@ class MaePrior(Condition):
         return {"mae": self.mae, "alignment": self.alignment}
 
     def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
-        return self.context(batch.image, batch.mask)
+        # One by one: in a batch the MAE pads to the picture that shows most, and others' last bits would depend on it.
+        rows = zip(batch.image.split(1), batch.mask.split(1), strict=True)
+        return Context(torch.cat([self.context(*row).sequence for row in rows]))
 
     def context(self, image: Tensor, mask: Tensor) -> Context:
         """The context of a picture (B, 3, H, W) in [-1, 1] whose hole is `mask` (B, 1, H, W)."""

@@ -15,6 +15,7 @@ from diffusers import EulerDiscreteScheduler, StableDiffusionInpaintPipeline
 from PIL import Image
 
 from asuka import AsukaPipeline
+from asuka.batch import Batch
 from asuka.config import build
 from asuka.errors import InputError, InputWarning
 from asuka.image import upright_rgb
@@ -96,6 +97,16 @@ def test_alone_batched_and_in_another_order_the_pictures_are_the_same(pipeline: 
     batched = pipeline(images, masks, batch_size=3).images
     for one, other in zip(alone, batched, strict=True):
         assert np.abs(np.array(one).astype(int) - np.array(other)).max() <= 1
+
+
+def test_what_stands_beside_a_picture_in_its_batch_changes_no_bit_of_its_prior(pipeline: AsukaPipeline) -> None:
+    method = pipeline.method(None, None, None)
+    image, mask = torch.rand(3, 3, 128, 128, generator=torch.manual_seed(0)) * 2 - 1, torch.zeros(3, 1, 128, 128)
+    for row, side in enumerate((40, 20, 90)):
+        mask[row, :, 10 : 10 + side, 20 : 20 + side] = 1
+    whole = Batch(image, mask, ("a", "b", "c"), ("",) * 3).blind()
+    one, other = (method.context(whole.take(rows)).sequence for rows in ([0, 1], [2, 0]))
+    assert torch.equal(one[0], other[1])
 
 
 def test_seed_and_name_decide(pipeline: AsukaPipeline, tmp_path: Path) -> None:
