@@ -1,5 +1,7 @@
 """What the hole should contain: (base, batch) -> context."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -82,14 +84,17 @@ class MaePrior(Condition):
         return {"mae": self.mae, "alignment": self.alignment}
 
     def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
-        # One by one: in a batch the MAE pads to the picture that shows most, and others' last bits would depend on it.
-        rows = zip(batch.image.split(1), batch.mask.split(1), strict=True)
-        return Context(torch.cat([self.context(*row).sequence for row in rows]))
+        with torch.no_grad():
+            tokens = _alone(self.mae.tokens, self.mae, batch)
+        return self._context(tokens)
 
     def context(self, image: Tensor, mask: Tensor) -> Context:
         """The context of a picture (B, 3, H, W) in [-1, 1] whose hole is `mask` (B, 1, H, W)."""
         with torch.no_grad():
             tokens = self.mae.tokens(*scale(image, mask, self.mae.config.image_size))
+        return self._context(tokens)
+
+    def _context(self, tokens: Tensor) -> Context:
         return Context(self.alignment(tokens), self.alignment.pool(tokens))
 
     def picture(self, batch: Batch) -> Tensor:
@@ -124,7 +129,14 @@ def frozen_prompt(weights: str) -> LearnedPrompt:
 @torch.no_grad()
 def thought(mae: MaskedAutoencoder, batch: Batch) -> Tensor:
     """What an MAE thinks of a batch: (B, 3, S, S) in [-1, 1] at its own size."""
-    return mae(*scale(batch.image, batch.mask, mae.config.image_size)).clamp(-1, 1)
+    return _alone(mae, mae, batch).clamp(-1, 1)
+
+
+def _alone(call: Callable[[Tensor, Tensor], Tensor], mae: MaskedAutoencoder, batch: Batch) -> Tensor:
+    """What a call of the MAE gives for every picture by itself, side by side: in a batch the MAE pads to the picture
+    that shows most, and the others' last bits would depend on it."""
+    image, mask = scale(batch.image, batch.mask, mae.config.image_size)
+    return torch.cat([call(*row) for row in zip(image.split(1), mask.split(1), strict=True)])
 
 
 def frozen_mae(weights: str) -> MaskedAutoencoder:
