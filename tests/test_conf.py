@@ -29,7 +29,9 @@ from asuka.training.knobs import LEAST, LoopConfig
 FOLDER = Path(CONF)
 ROOTS = sorted(file.stem for file in FOLDER.glob("*.yaml"))
 EXPERIMENTS = sorted((FOLDER / "experiment").glob("*.yaml"))
-OPTIONS = sorted(file for file in FOLDER.rglob("*.yaml") if file.parent not in (FOLDER, FOLDER / "experiment"))
+# accelerate/ is for `accelerate launch`, which tests/test_launch.py reads.
+APART = (FOLDER, FOLDER / "experiment", FOLDER / "accelerate")
+OPTIONS = sorted(file for file in FOLDER.rglob("*.yaml") if file.parent not in APART)
 # Where the targets of a group live; a stage file lives in the module of its own name.
 HOMES = {
     "base": "asuka.diffusion",
