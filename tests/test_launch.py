@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -108,33 +109,35 @@ def test_each_process_of_a_machine_holds_its_part_of_frozen_blocks(four_processe
         spread(nn.Linear(2, 2), torch.device("cpu"))
 
 
-def start(words: list[str], processes: int, until: Path | None = None) -> None:
-    """Run asuka.train in so many processes, to its end or killed as soon as `until` has its third step."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    command = [sys.executable, *(launcher if processes > 1 else []), "-m", "asuka.train", *words]
+def start(words: list[str], processes: int, until: Path | None = None) -> list[int]:
+    """Run asuka.train in so many processes as the Slurm job does, without a launcher; their exit codes. As soon as
+    `until` has its third step they are told to stop."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     more = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    child = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | more, start_new_session=True, stderr=subprocess.PIPE, text=True
-    )
-    while until and child.poll() is None and not (until.exists() and '"step": 3, "loss"' in until.read_text()):
+    more |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
+    ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {} for rank in range(processes)]
+    command = [sys.executable, "-m", "asuka.train", *words]
+    children = [subprocess.Popen(command, cwd=ROOT, env=os.environ | more | rank) for rank in ranks]
+    while until and children[0].poll() is None and not (until.exists() and '"step": 3, "loss"' in until.read_text()):
         time.sleep(0.05)
     if until:
-        assert child.poll() is None
-        os.killpg(child.pid, signal.SIGKILL)
-    said = child.communicate()[1]
-    assert until or child.returncode == 0, said
+        for child in children:
+            child.send_signal(signal.SIGUSR1)
+    return [child.wait() for child in children]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("base", ["flux_fill", "tiny"])
 def test_a_training_over_spread_networks_is_that_over_whole_ones(base: str, toy: Path, tmp_path: Path) -> None:
     flux = ["base=flux_fill", f"base.weights={toy}/flux", *WORDS, "data.size=64"] if base == "flux_fill" else []
-    knobs = ["precision=no", "device=cpu", "preview_every=3", "validate_every=3", "steps=8"]
+    knobs = ["precision=no", "device=cpu", "preview_every=100", "validate_every=3", "steps=8"]
     words = arguments("align", toy, tmp_path / "one", *flux, *(f"loop.{knob}" for knob in knobs))
-    start(words, 1)
+    assert start(words, 1) == [0]
     spreading = [*words, f"run_dir={tmp_path / 'two'}", "loop.frozen=spread"]
-    start(spreading, 2, tmp_path / "two/stats.jsonl")
-    start(spreading, 2)
+    assert start(spreading, 2, tmp_path / "two/stats.jsonl") == [AGAIN, AGAIN]
+    assert start(spreading, 2) == [0, 0]
     one, two = losses(tmp_path / "one", 1), losses(tmp_path / "two", 2)
     assert len(one) == len(two) == 8
     largest = max(abs(first - second) for first, second in zip(one, two, strict=True))
@@ -144,4 +147,4 @@ def test_a_training_over_spread_networks_is_that_over_whole_ones(base: str, toy:
         tables.append([row["validation"]["prior/own"]["mean"] for row in rows if "validation" in row])
     print(f"{base}: largest difference of losses {largest:.1e}, validation {tables}")
     assert largest <= 1e-5 and tables[1] == pytest.approx(tables[0], abs=1e-5) and len(tables[0]) == 3
-    assert (tmp_path / "two/weights").is_dir() and (tmp_path / "two/grids/000003.png").exists()
+    assert (tmp_path / "two/weights").is_dir() and (tmp_path / "two/grids/000008.png").exists()

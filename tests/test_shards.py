@@ -131,6 +131,20 @@ def test_workers_read_a_store_after_a_fork(photos: Path, shards: Path, tmp_path:
         data.train.files.open(name)
 
 
+def test_a_store_that_fails_once_is_asked_again(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, kind, failures = Shards(in_memory(shards)), type(fsspec.filesystem("memory")), []
+    answer = kind.cat_file
+
+    def failing(self: object, path: str, start: int | None = None, end: int | None = None) -> bytes:
+        if not failures:
+            failures.append(path)
+            raise TimeoutError("no answer")
+        return answer(self, path, start=start, end=end)
+
+    monkeypatch.setattr(kind, "cat_file", failing)
+    assert files.open(files.pictures[0]).size == (32, 24) and len(failures) == 1
+
+
 def test_webdataset_reads_ours(photos: Path, shards: Path) -> None:
     files = [str(file) for file in sorted(shards.glob("*.tar"))]
     samples = list(webdataset.WebDataset(files, shardshuffle=False).decode("rgb8"))

@@ -74,8 +74,11 @@ def _asked(address: str, ask: Callable[[AbstractFileSystem, str], T], missing: t
         except FileNotFoundError as error:
             raise missing(f"{address}: no such file; correct the path, or copy it there") from error
         except _failures() as error:
+            refused = isinstance(error, PermissionError) or getattr(error, "status", 0) in (401, 403)
+            if refused and missing is FileNotFoundError:  # which is how public stores say that there is none
+                raise missing(address) from error
             why = " ".join(str(error).split())[:SAID] or type(error).__name__
-            if not wait or isinstance(error, PermissionError) or isinstance(store, LocalFileSystem):
+            if refused or not wait or isinstance(store, LocalFileSystem):
                 raise InputError(
                     f"{address}: cannot be read ({why}); see that its store can be reached and lets you in, then "
                     "repeat the command"
