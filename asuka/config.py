@@ -28,6 +28,7 @@ FREE = {
     "data.max_bad",
     "loop.workers",
     "loop.device",
+    "loop.frozen",
     "loop.tracker",
     "loop.log_every",
     "loop.save_every",

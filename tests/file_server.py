@@ -30,11 +30,13 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         content = self.site.files[self.path]
-        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.site.ranges else 0
+        begin, _, last = (wanted if self.site.ranges else "").removeprefix("bytes=").partition("-")
+        start = int(begin or 0)
         if start and start >= len(content):
             self.send_error(416)
             return
-        self.send_response(206 if start else 200)
+        content = content[: int(last) + 1] if last else content
+        self.send_response(206 if start or last else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(content) - start))

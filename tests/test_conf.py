@@ -4,6 +4,7 @@ import importlib
 import inspect
 import re
 import sys
+from argparse import Namespace
 from dataclasses import fields
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from standins import stand_in
 
+from asuka.commands.make_shards import make
 from asuka.config import CONF, build, build_all, check, guard
 from asuka.data.files import Files
 from asuka.data.made import Made, Photographs
@@ -27,7 +29,9 @@ from asuka.training.knobs import LEAST, LoopConfig
 FOLDER = Path(CONF)
 ROOTS = sorted(file.stem for file in FOLDER.glob("*.yaml"))
 EXPERIMENTS = sorted((FOLDER / "experiment").glob("*.yaml"))
-OPTIONS = sorted(file for file in FOLDER.rglob("*.yaml") if file.parent not in (FOLDER, FOLDER / "experiment"))
+# accelerate/ is for `accelerate launch`, which tests/test_launch.py reads.
+APART = (FOLDER, FOLDER / "experiment", FOLDER / "accelerate")
+OPTIONS = sorted(file for file in FOLDER.rglob("*.yaml") if file.parent not in APART)
 # Where the targets of a group live; a stage file lives in the module of its own name.
 HOMES = {
     "base": "asuka.diffusion",
@@ -51,6 +55,7 @@ TOY = {
     "data/mixed": ["data.root={photos}", "data.size=32", "data.dev=0.3"],
     "data/pairs": ["data.root={bench}/misato.zip"],
     "data/places2": ["data.root={photos}", "data.size=32"],
+    "data/webdataset": ["data.root={photos}/shards", "data.size=32", "data.dev=0.3"],
     "data/synthetic": ["data.size=32", "data.count=8", "data.val_count=8"],
     "masks": [],
 }
@@ -124,10 +129,11 @@ def test_an_option_is_checked_by_the_arguments_its_target_has(file: Path) -> Non
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty noisy pictures, enough for some to be held out."""
+    """Twenty noisy pictures, enough for some to be held out, and shards/ of them."""
     folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
     for number in range(20):
         Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    make(Namespace(root=folder, target=folder / "shards", megabytes=1))
     return folder
 
 

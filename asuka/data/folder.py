@@ -1,4 +1,4 @@
-"""A folder (or one zip file) of photographs, with captions where there are any."""
+"""Photographs to train, validate and measure on, with captions where there are any: those of a folder or a zip file."""
 
 import hashlib
 import math
@@ -13,39 +13,25 @@ from asuka.data.files import Files
 from asuka.data.made import Made, Photographs, drawn
 from asuka.data.masks import Holes
 from asuka.data.picture import Picture
+from asuka.data.shards import Shards
 from asuka.errors import InputError
 
 
-class Folder:
-    """`data=folder data.root=DIR`: every JPEG, PNG and WebP below DIR, or inside the zip file DIR.
+class PhotoSets:
+    """Photographs to train on, others to validate on, and all of one kind to measure on, as squares of `size`."""
 
-    Captions come from `captions.csv` (path,caption) at the root, or from a .txt beside a picture. A share `dev` of
-    the pictures, chosen by a hash of their path, is never trained on; it is the validation set unless `val` names
-    another folder. Crops are square, scaled to `size`; smaller pictures are scaled up. Pictures that cannot be read
-    are left out, and stop a training that meets more of them than the share `max_bad` of all pictures.
-
-    Measured on are all pictures of `val`, or else all of `root`, as the central squares that validation sees.
-    """
+    word: str  # of the option
 
     def __init__(
-        self,
-        root: str | None,
-        val: str | None = None,
-        size: int = 128,
-        dev: float = 0.02,
-        zoom: float = 0.7,
-        max_bad: float = 0.01,
+        self, files: Files | Shards, val: Files | Shards | None, size: int, dev: float, zoom: float, max_bad: float
     ):
-        """Crops have `zoom`..1 of the short side. InputError where `root` holds no picture."""
-        if root is None:
-            raise InputError("data.root is not set; give a folder of photographs: data=folder data.root=DIR")
+        """Crops have `zoom`..1 of the short side. Without `val` the share `dev` of `files` is held out."""
         if not (0 < zoom <= 1 and 0 <= dev < 1 and size >= 8 and 0 <= max_bad < 1):
             raise InputError(
                 f"data.zoom={zoom}, data.dev={dev}, data.size={size}, data.max_bad={max_bad}: zoom must lie above 0 "
                 "and be at most 1, dev and max_bad from 0 to below 1, size 8 or more"
             )
-        files = Files(root)
-        other = files if val is None else Files(val)
+        other = files if val is None else val
         held = {name for name in files.pictures if _share(name) < dev}
         rest = [name for name in files.pictures if name not in held]
         total = len(rest) + len(held if val is None else other.pictures)
@@ -70,7 +56,7 @@ class Folder:
         """Every picture with `per_photo` drawn holes; hole k is a function of (seed, path without suffix, k)."""
         files = self._measured
         pictures = [(name, files.caption(name)) for name in files.pictures]
-        words = {"data": "folder", "size": self._size}
+        words = {"data": self.word, "size": self._size}
         return drawn(Photographs(files), pictures, "square", self._size, holes, per_photo, seed, words)
 
     def summary(self) -> str:
@@ -87,10 +73,38 @@ class Folder:
         return photos
 
 
+class Folder(PhotoSets):
+    """`data=folder data.root=DIR`: every JPEG, PNG and WebP below DIR, or inside the zip file DIR.
+
+    Captions come from `captions.csv` (path,caption) at the root, or from a .txt beside a picture. A share `dev` of
+    the pictures, chosen by a hash of their path, is never trained on; it is the validation set unless `val` names
+    another folder. Crops are square, scaled to `size`; smaller pictures are scaled up. Pictures that cannot be read
+    are left out, and stop a training that meets more of them than the share `max_bad` of all pictures.
+
+    Measured on are all pictures of `val`, or else all of `root`, as the central squares that validation sees.
+    """
+
+    word = "folder"
+
+    def __init__(
+        self,
+        root: str | None,
+        val: str | None = None,
+        size: int = 128,
+        dev: float = 0.02,
+        zoom: float = 0.7,
+        max_bad: float = 0.01,
+    ):
+        """InputError where `root` holds no picture."""
+        if root is None:
+            raise InputError("data.root is not set; give a folder of photographs: data=folder data.root=DIR")
+        super().__init__(Files(root), None if val is None else Files(val), size, dev, zoom, max_bad)
+
+
 class Photos:
     """Some pictures of a folder, seen as random or central squares; `allowed` of them may be unreadable."""
 
-    def __init__(self, files: Files, names: list[str], size: int, zoom: float, allowed: int):
+    def __init__(self, files: Files | Shards, names: list[str], size: int, zoom: float, allowed: int):
         self.files, self.names, self.size, self.zoom, self.allowed = files, names, size, zoom, allowed
 
     def __len__(self) -> int:

@@ -12,6 +12,7 @@ from asuka.data.crops import REMEDY, cut, levels
 from asuka.data.files import Files
 from asuka.data.masks import Holes
 from asuka.data.pair import Pair
+from asuka.data.shards import Shards
 from asuka.errors import InputError
 from asuka.image import THRESHOLD, decode
 from asuka.seeding import seed_of
@@ -112,13 +113,13 @@ class Taken:
 class Photographs:
     """Photographs and masks below one root."""
 
-    def __init__(self, files: Files):
-        self.root, self.read = files.root, files.read
+    def __init__(self, files: Files | Shards):
+        self.root, self.read, self.place = files.root, files.read, files.place
 
     def picture(self, recipe: Recipe) -> tuple[np.ndarray, str]:
-        data = self.read(recipe.photo)
-        found = checked(data, recipe.sha256, self.root / recipe.photo)
-        return cut(data, self.root / recipe.photo, recipe.crop, recipe.side), found
+        data, place = self.read(recipe.photo), self.place(recipe.photo)
+        found = checked(data, recipe.sha256, place)
+        return cut(data, place, recipe.crop, recipe.side), found
 
 
 class Made:

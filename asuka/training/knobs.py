@@ -17,6 +17,7 @@ CHOICES = {
     "precision": ("no", "bf16"),
     "device": ("auto", "cpu"),
     "tracker": ("none", "tensorboard", "wandb"),
+    "frozen": ("whole", "spread"),
 }
 
 
@@ -38,6 +39,7 @@ class LoopConfig:
     distinct: int = 0  # crops and holes come again after so many visits; 0 = never
     workers: int = 2  # loader processes
     device: str = "auto"  # auto or cpu
+    frozen: str = "whole"  # frozen networks: whole in every process, or spread over those of a machine
     tracker: str = "none"  # none, tensorboard or wandb, beside stats.jsonl
     log_every: int = 25
     save_every: int = 500
@@ -62,6 +64,8 @@ def problems(loop: LoopConfig, processes: int) -> list[str]:
             found.append(f"loop.{name}={getattr(loop, name)}: there is no such choice; {remedy}")
     if loop.tracker in CHOICES["tracker"][1:] and find_spec(loop.tracker) is None:
         found.append(f"loop.tracker={loop.tracker}: not installed; pip install -e '.[{loop.tracker}]'")
+    if loop.frozen == "spread" and processes == 1:
+        found.append("loop.frozen=spread: there is one process; start several, or give loop.frozen=whole")
     return found + _indivisible(loop, processes)
 
 

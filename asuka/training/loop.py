@@ -24,6 +24,7 @@ from asuka.training.knobs import LoopConfig
 from asuka.training.log import Table
 from asuka.training.report import Report
 from asuka.training.signals import StopRequest
+from asuka.training.spread import spread
 from asuka.training.stage import Stage
 
 REMEDY = "the last checkpoint is good: look at these pictures, or start anew with a lower loop.lr in a new run_dir"
@@ -36,6 +37,8 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
     call ends with the same weights, bit for bit on one kind of CPU. StoppedError after SIGTERM or SIGUSR1, all saved.
     """
     machine = _machine(loop, run_dir)
+    if loop.frozen == "spread":
+        spread(stage, machine.device)  # before they are moved: no device may have room for them whole
     stage.to(machine.device)
     optimizer = _optimizer(stage, loop)
     ema = Ema(stage.trained, loop.ema)
@@ -46,7 +49,7 @@ def fit(stage: Stage, visits: Visits, fixed: Fixed, loop: LoopConfig, run_dir: P
     held = fixed_batches(fixed, loop.validations, loop.batch, loop.workers, ledger)
     if sum(map(len, held)) < 2:
         raise InputError("the validation set holds one picture; give two or more, for instance with data.val=DIR")
-    report = Report(machine, stage, ema, checkpoint, held, run_dir)
+    report = Report(machine, stage, ema, checkpoint, held, run_dir, together=loop.frozen == "spread")
     report.begin(start, loop)
     stream = training_batches(
         visits,
@@ -138,6 +141,11 @@ def _step(
 
 def _machine(loop: LoopConfig, run_dir: Path) -> Accelerator:
     """accelerate, on as many processes as were started."""
+    if cutter := world.cutter():
+        raise InputError(
+            f"{cutter} is set: what is trained would be cut up as well, and then has no average and no checkpoint; "
+            "launch with conf/accelerate/multi_gpu.yaml, and give loop.frozen=spread for large frozen networks"
+        )
     machine = Accelerator(
         mixed_precision=loop.precision,
         cpu=loop.device == "cpu",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
 from asuka.batch import Batch, first
@@ -17,13 +18,22 @@ from asuka.training.tracker import start_tracker
 
 
 class Report:
-    """The loop's eyes and pen. Only the main process sees and writes; the others pass through."""
+    """The loop's eyes and pen. Only the main process sees and writes; the others pass through, or look along."""
 
     def __init__(
-        self, machine: Accelerator, stage: Stage, ema: Ema, checkpoint: Checkpoint, held: list[Batch], run_dir: Path
+        self,
+        machine: Accelerator,
+        stage: Stage,
+        ema: Ema,
+        checkpoint: Checkpoint,
+        held: list[Batch],
+        run_dir: Path,
+        together: bool,
     ):
+        """together: the stage runs in all processes or in none."""
         self.machine, self.stage, self.ema, self.checkpoint = machine, stage, ema, checkpoint
         self.run_dir, self.held, self.main = run_dir, held, machine.is_main_process
+        self.looks = self.main or together
         self._forget()
 
     def begin(self, step: int, loop: LoopConfig) -> None:
@@ -71,20 +81,23 @@ class Report:
 
     def preview(self, step: int, count: int) -> None:
         """A grid of the first validation pictures."""
+        if not self.looks:
+            return
+        batch = first(self.held, count).to(self.machine.device)
+        with self.ema.swapped_in():
+            columns = self.stage.preview(batch)
         if self.main:
-            batch = first(self.held, count).to(self.machine.device)
-            with self.ema.swapped_in():
-                self.written.grid(step, self.stage.preview(batch))
+            self.written.grid(step, columns)
 
     def validate(self, step: int) -> Table:
         """The validation table after `step`, measured and written down once."""
-        if not self.main:
-            return {}
-        before = [row["validation"] for row in self.written.rows() if row["step"] == step and "validation" in row]
-        if before:
-            return before[-1]
+        (before,) = broadcast_object_list([self._validated(step)])  # what the main one knows: all go the same way
+        if before or not self.looks:
+            return before if before and self.main else {}
         with self.ema.swapped_in():
             table = intervals(self.stage.validate([batch.to(self.machine.device) for batch in self.held]))
+        if not self.main:
+            return {}
         self.written.write(step, validation=table)
         self.machine.log({f"validation/{name}": cell["mean"] for name, cell in table.items()}, step)
         return table
@@ -95,6 +108,10 @@ class Report:
             self.written.curves()
             for tracker in self.machine.trackers:
                 tracker.finish()
+
+    def _validated(self, step: int) -> Table | None:
+        rows = self.written.rows() if self.main else []
+        return next((row["validation"] for row in reversed(rows) if row["step"] == step and "validation" in row), None)
 
     def _forget(self) -> None:
         self.sums: dict[str, float] = {}
