@@ -71,7 +71,8 @@ def test_averaged_weights_of_the_u_net_are_preferred(tmp_path: Path) -> None:
         if name.startswith("model.diffusion_model.")
     }
     save_file({name: value.clone() for name, value in (state | averaged).items()}, tmp_path / "a.safetensors")
-    base = read_file(tmp_path / "a.safetensors", SIZES, toy_tokenizer(), torch.float32)
+    made.tokenizer.save_pretrained(tmp_path / "words")
+    base = read_file(tmp_path / "a.safetensors", SIZES, tmp_path / "words", torch.float32)
     assert torch.equal(base.unet.conv_in.weight, made.unet.conv_in.weight + 1)
     assert torch.equal(base.vae.encoder.conv_in.weight, made.vae.encoder.conv_in.weight)
 
@@ -210,13 +211,12 @@ class Bomb:
         return (Path.write_text, (self.file, "run"))
 
 
-def test_a_pickle_is_refused_and_nothing_of_it_is_run(tmp_path: Path) -> None:
+def test_a_pickle_is_refused_and_nothing_of_it_is_run(toy: Path, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    toy_tokenizer().save_pretrained(tmp_path / "tokenizer")
     for name, said in (("a.ckpt", "only .safetensors files are read"), ("a.safetensors", "cannot be read: .*fetch it")):
         (tmp_path / name).write_bytes(pickle.dumps({"state_dict": Bomb(trace)}))
         with pytest.raises(InputError, match=said):
-            sd15_inpaint(str(tmp_path / name), None, "fp32")
+            sd15_inpaint(str(tmp_path / name), str(toy / "base/tokenizer"), "fp32")
     assert not trace.exists()
     pickle.loads((tmp_path / "a.ckpt").read_bytes())  # it would have
     assert trace.exists()
@@ -228,6 +228,11 @@ def test_one_file_with_something_wrong_is_a_sentence(tmp_path: Path) -> None:
         loaded(str(file), None, "fp32", SIZES, 9)
     words = tmp_path / "words"
     toy_tokenizer().save_pretrained(words)
+    larger = toy_tokenizer()
+    larger.add_tokens([f"word{number}" for number in range(600)])
+    larger.save_pretrained(tmp_path / "larger")
+    with pytest.raises(InputError, match="base.tokenizer=.*larger: has .* words, and the text encoder of .* knows 512"):
+        loaded(str(file), str(tmp_path / "larger"), "fp32", SIZES, 9)
     with pytest.raises(InputError, match="its U-Net reads 9 channels, 4 are wanted; .*base=sd15_inpaint"):
         loaded(str(file), str(words), "fp32", SIZES, 4)
     with pytest.raises(InputError, match="its U-Net is not of the sizes that this base has .*give another base"):
@@ -282,8 +287,8 @@ def test_a_name_of_the_table_may_stand_for_a_folder_of_ones_own(
     (folder / "tokenizer/vocab.json").write_text(json.dumps(state["vocab"]))
     (folder / "tokenizer/merges.txt").write_text("\n".join(["#version: 0.2", *map(" ".join, state["merges"])]))
     (folder / "tokenizer/special_tokens_map.json").write_text("{}")
-    monkeypatch.setenv("ASUKA_WEIGHTS_SD15", str(folder))
-    own = sd15_text("sd15", None, "fp32")
+    monkeypatch.setenv("ASUKA_WEIGHTS_SD15_TEXT", str(folder))
+    own = sd15_text("sd15-text", None, "fp32")
     assert own.tokenizer("a red ball").input_ids == read_tokenizer(toy / "text/tokenizer")("a red ball").input_ids
 
 
@@ -300,8 +305,7 @@ def command(toy: Path, tmp_path: Path):
         paths = [
             f"{word}={tmp_path}/{file}.png" for word, file in (("image", "photo"), ("mask", "mask"), ("out", "out"))
         ]
-        given = [f"method.{word}" for word in ("steps=2",)]
-        inpaint(composed("inpaint", *paths, *given, "device=cpu", *(word.format(toy=toy) for word in words)))
+        inpaint(composed("inpaint", *paths, "method.steps=2", "device=cpu", *(word.format(toy=toy) for word in words)))
         return np.array(Image.open(tmp_path / "out.png"))
 
     return call

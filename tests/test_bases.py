@@ -220,8 +220,8 @@ def test_four_channels_ignore_hole_and_masked_picture() -> None:
         ours(base, Concat(), batch)
 
 
-# Largest difference of a grey level (of 2) to float32, over the steps of a picture; measured: .02 and .003.
-BOUNDS = {"bf16": 0.06, "fp16": 0.01}
+# Largest difference to float32 of a pixel (in [-1, 1]) after all steps; measured: .049 and .009.
+BOUNDS = {"bf16": 0.08, "fp16": 0.015}
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)

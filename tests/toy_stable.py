@@ -24,9 +24,7 @@ WHOLE = (
     *(("time_embedding.linear_1", "time_embed.0"), ("time_embedding.linear_2", "time_embed.2")),
     *(("conv_in", "input_blocks.0.0"), ("conv_norm_out", "out.0"), ("conv_out", "out.2")),
 )
-ATTENTION = (
-    *(("group_norm", "norm"), ("to_q", "q"), ("to_k", "k"), ("to_v", "v"), ("to_out.0", "proj_out")),
-)  # fmt: skip
+ATTENTION = (("group_norm", "norm"), ("to_q", "q"), ("to_k", "k"), ("to_v", "v"), ("to_out.0", "proj_out"))
 OPEN_CLIP = (
     *(("layer_norm1", "ln_1"), ("layer_norm2", "ln_2"), ("mlp.fc1", "mlp.c_fc"), ("mlp.fc2", "mlp.c_proj")),
     ("self_attn", "attn"),
@@ -85,9 +83,7 @@ def toy_stable(channels: int, prediction: str = "epsilon", sizes: Sizes = SIZES)
     """With noise on every weight, so that nothing is zero; its autoencoder's posterior has next to no width."""
     torch.manual_seed(2)
     noise = DDIMScheduler.from_config(sizes.scheduler().config, prediction_type=prediction)
-    base = StableDiffusion(
-        sizes.vae(), sizes.unet(channels), CLIPTextModel(sizes.text()), toy_tokenizer(), noise
-    )  # fmt: skip
+    base = StableDiffusion(sizes.vae(), sizes.unet(channels), CLIPTextModel(sizes.text()), toy_tokenizer(), noise)
     shake(base)
     with torch.no_grad():
         base.vae.encoder.conv_out.weight[4:], base.vae.encoder.conv_out.bias[4:] = 0, 0

@@ -14,9 +14,10 @@ from diffusers.loaders.single_file_utils import (
 )
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from asuka.diffusion.base import StableDiffusion
+from asuka.diffusion.pretrained import read_tokenizer
 from asuka.errors import InputError
 from asuka.foreign.check import sha256_of
 
@@ -36,9 +37,9 @@ class Sizes(NamedTuple):
     scheduler: Callable[[], DDIMScheduler]
 
 
-def read_file(file: Path, sizes: Sizes, tokenizer: CLIPTokenizer, dtype: torch.dtype) -> StableDiffusion:
-    """The Stable Diffusion of a .safetensors file. Where it has averaged weights of the U-Net, those, as the folders at
-    the hub.
+def read_file(file: Path, sizes: Sizes, tokenizer: Path, dtype: torch.dtype) -> StableDiffusion:
+    """The Stable Diffusion of a .safetensors file, with the tokenizer of a folder. Where the file has averaged weights
+    of the U-Net, those, as the folders at the hub.
 
     InputError for a file of another kind, a broken one, and networks that are not those of `sizes`.
     """
@@ -47,7 +48,7 @@ def read_file(file: Path, sizes: Sizes, tokenizer: CLIPTokenizer, dtype: torch.d
             f"{file}: only .safetensors files are read, for others may hold programs; give the .safetensors of the "
             "same model"
         )
-    state = _tensors(file, dtype)
+    words, state = read_tokenizer(tokenizer), _tensors(file, dtype)
     if FIRST not in state:
         raise InputError(
             f"{file}: holds no Stable Diffusion in its makers' layout; give one, or a folder in diffusers' layout"
@@ -57,7 +58,7 @@ def read_file(file: Path, sizes: Sizes, tokenizer: CLIPTokenizer, dtype: torch.d
     _fill(file, "U-Net", unet, convert_ldm_unet_checkpoint(state, unet.config))
     _fill(file, "autoencoder", vae, convert_ldm_vae_checkpoint(state, vae.config))
     text = _text_encoder(file, sizes.text(), state, dtype)
-    base = StableDiffusion(vae, unet, text, tokenizer, sizes.scheduler())
+    base = StableDiffusion(vae, unet, text, words, sizes.scheduler())
     base.fingerprint = base.vae_fingerprint = sha256_of(file)[:16]
     return base
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from asuka.diffusion import sd2, sd15
 from asuka.diffusion.base import StableDiffusion
 from asuka.diffusion.precision import precision
-from asuka.diffusion.pretrained import read_folder, read_tokenizer, weight_files
+from asuka.diffusion.pretrained import read_folder, weight_files
 from asuka.diffusion.single_file import Sizes, read_file
 from asuka.errors import InputError
 from asuka.foreign.hub import snapshot
@@ -46,8 +46,7 @@ def loaded(weights: str, tokenizer: str | None, dtype: str, sizes: Sizes, channe
     """
     kind, place = precision(dtype), _place(weights)
     if place.is_file():
-        words = read_tokenizer(Path(tokenizer) if tokenizer else place.parent / "tokenizer")
-        base = read_file(place, sizes, words, kind)
+        base = read_file(place, sizes, Path(tokenizer) if tokenizer else place.parent / "tokenizer", kind)
     else:
         _check_pipeline(place)
         base = read_folder(place, tokenizer, kind)
@@ -55,6 +54,12 @@ def loaded(weights: str, tokenizer: str | None, dtype: str, sizes: Sizes, channe
         raise InputError(
             f"base.weights={weights}: its U-Net reads {base.inputs} channels, {channels} are wanted; inpainting models "
             "have 9 (base=sd15_inpaint, sd2_inpaint), those for texts 4 (base=sd15)"
+        )
+    known, count = base.text_encoder.config.vocab_size, len(base.tokenizer)
+    if count > known:
+        raise InputError(
+            f"base.tokenizer={tokenizer}: has {count} words, and the text encoder of {weights} knows {known}; give the "
+            "one of the same model"
         )
     return base.eval().requires_grad_(False)
 

@@ -174,7 +174,7 @@ PUBLISHED = {
             ),
         ),
     ),
-    "sd15": Entry(
+    "sd15-text": Entry(
         "CreativeML OpenRAIL-M",
         (
             *_unpublished(SD15_TEXT, *CONFIGS),
