@@ -97,6 +97,12 @@ def write_toy_stable(folder: Path, channels: int, prediction: str = "epsilon") -
     return folder
 
 
+def states(base: StableDiffusion) -> dict[str, Tensor]:
+    """Every weight of the three networks."""
+    parts = {"unet": base.unet, "vae": base.vae, "text": base.text_encoder}
+    return {f"{part}.{name}": value for part, one in parts.items() for name, value in one.state_dict().items()}
+
+
 def original(base: StableDiffusion) -> dict[str, Tensor]:
     """Its weights as the makers' own file has them, with what else is in such files."""
     if base.unet.config.use_linear_projection:
