@@ -131,7 +131,12 @@ class AsukaPipeline(Parts):
                     return latents
                 return callback(self, number, step, dict.fromkeys(inputs, latents)).get("latents", latents)
 
-            return method(batch.to(self._execution_device, self.unet.dtype), seen)
+            return method(batch.to(self._execution_device, self._precision()), seen)
+
+    def _precision(self) -> torch.dtype:
+        """That of the parts outside of the base, which casts by itself."""
+        outside = (self.decoder, self.alignment, self.prompt, self.mae)
+        return next((part.dtype for part in outside if part is not None), torch.float32)
 
     def _imagine(self, batch: Batch) -> Tensor:
         """What the MAE thinks of a batch, at the batch's size."""

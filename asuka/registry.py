@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from asuka.errors import InputError
@@ -31,11 +32,12 @@ def locate(weights: str, part: str) -> Path:
     return folder
 
 
-def fingerprint(folder: Path) -> str:
-    """Hash of all weights below a folder: 16 hexadecimal digits of sha256 over its safetensors files in order."""
+def fingerprint(folder: Path, files: Sequence[Path] | None = None) -> str:
+    """Hash of some weights below a folder, or of all: 16 hexadecimal digits of sha256 over its safetensors files in
+    order. A file is the same with and without the .fp16. that a hub puts into its name."""
     digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.safetensors")):
-        digest.update(file.relative_to(folder).as_posix().encode())
+    for file in sorted(folder.rglob("*.safetensors")) if files is None else files:
+        digest.update(file.relative_to(folder).as_posix().replace(".fp16.", ".").encode())
         with file.open("rb") as stream:  # in pieces: a file may be larger than memory
             while block := stream.read(1 << 24):
                 digest.update(block)

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from standins import ToyLama
 from toy_flux import shake, write_toy_flux
+from toy_stable import write_toy_stable
 
 from asuka.alignment import Alignment
 from asuka.config import CONF, register
@@ -67,8 +68,8 @@ def weights(run_dir: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with base/, mae/, align/, decoder/, prompt/, lama.pt and three of FLUX: untrained, with noise on
-    every weight so that nothing is zero."""
+    """A folder with base/, mae/, align/, decoder/, prompt/, lama.pt, three of FLUX, and text/, a Stable Diffusion of 4
+    channels: untrained, with noise on every weight so that nothing is zero."""
     folder = tmp_path_factory.mktemp("toy")
     torch.manual_seed(0)
     tokenizer = build_tokenizer(Synthetic(count=50).train.captions())
@@ -98,6 +99,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, colour in (("one", "green"), ("two", "red"), ("three", "blue"), ("other", "green")):
         save(Image.new("RGB", (131, 97), colour), folder / f"results/{name}.png")
     write_toy_flux(folder, mae, hashes["mae"])
+    write_toy_stable(folder / "text", 4)
     return folder
 
 

@@ -49,6 +49,7 @@ HOMES = {
 TOY = {
     "base": ["base.weights={toy}/base"],
     "base/flux_fill": ["base.weights={toy}/flux"],
+    "base/sd15": ["base.weights={toy}/text"],
     "data/folder": ["data.root={photos}", "data.size=32", "data.dev=0.3"],
     "data/manifest": ["data.path={bench}/manifest.jsonl", "data.root={bench}/misato.zip"],
     "data/misato": ["data.root={bench}/misato.zip"],

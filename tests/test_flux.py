@@ -121,7 +121,7 @@ def test_the_way_to_noise_and_back(base: FluxFill) -> None:
     truth, noise = torch.randn(2, 3, 16, 8, 8).unbind()
     place = torch.tensor([0.0, 0.3, 0.999])
     noisy, step = base.noised(truth, noise, place)
-    assert torch.allclose(base.estimate(noisy, step, base.goal(truth, noise)), truth, atol=1e-4)
+    assert torch.allclose(base.estimate(noisy, step, base.goal(truth, noise, step)), truth, atol=1e-4)
     assert step[0] == 0 and 300 < step[1] < step[2] < 1000  # shifted towards noise
     # Training is where sampling will be: the same places give the times of the schedule.
     times = base.schedule(4, truth).timesteps

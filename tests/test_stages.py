@@ -120,8 +120,9 @@ def test_a_loss_that_is_no_number_stops_the_run(toy: Path, tmp_path: Path) -> No
         train(composed("train", *run))
 
 
-def test_another_configuration_is_refused(toy: Path, tmp_path: Path) -> None:
+def test_another_configuration_is_refused(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train(composed("train", *arguments("mae", toy, tmp_path)))
+    assert " GiB peak memory" in capsys.readouterr().out.splitlines()[-1]
     with pytest.raises(InputError, match=r"holds another run.*loop.lr: was 0.001, is 0.002"):
         train(composed("train", *arguments("mae", toy, tmp_path, "loop.lr=0.002")))
 

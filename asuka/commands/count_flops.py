@@ -99,7 +99,7 @@ def _tokens() -> float:
 
 
 def _denoise(size: int, context: Tensor) -> Tensor:
-    unet: nn.Module = sd15.unet().requires_grad_(False)
+    unet: nn.Module = sd15.unet(9).requires_grad_(False)
     return unet(torch.empty(1, 9, size // 8, size // 8), torch.zeros(1), context).sample
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from asuka.commands.inpaint import memory
 from asuka.config import build, build_all, guard, guard_parts
 from asuka.data.stream import Fixed, Visits
 from asuka.diffusion.quiet import quiet_libraries
@@ -33,4 +34,5 @@ def train(config: DictConfig) -> Table:
     if table:
         print(table_text(table))
         print(f"weights: {run_dir}/weights   grids: {run_dir}/grids   curves: {run_dir}/curves.png")
+        print(memory())
     return table

@@ -10,6 +10,7 @@ from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from asuka.batch import Batch
+from asuka.diffusion.prediction import PREDICTIONS
 from asuka.errors import InputError
 
 
@@ -47,7 +48,10 @@ class Latents:
 
 
 class LatentDiffusion(nn.Module):
-    """A frozen generative model in the latents of an autoencoder, behind images in [-1, 1] and masks with 1 = hole."""
+    """A frozen generative model in the latents of an autoencoder, behind images in [-1, 1] and masks with 1 = hole.
+
+    Its networks may have a precision of their own: what goes in is cast to it, what comes out has that of what went in.
+    """
 
     process = "diffusion"  # how noise comes and goes; what a sampler has to be written for
     reads_text = True  # whether `text_context` knows other texts than the empty one
@@ -72,11 +76,12 @@ class LatentDiffusion(nn.Module):
                 f"pictures of {height} x {width} pixels do not fit a base whose cells have {self.multiple} pixels; "
                 f"give multiples, best {self.size} x {self.size}"
             )
-        return (self.vae.encode(image).latent_dist.mean - self.shift) * self.vae.config.scaling_factor
+        mean = self.vae.encode(image.to(self.vae.dtype)).latent_dist.mean
+        return ((mean - self.shift) * self.vae.config.scaling_factor).to(image.dtype)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents (B, C, h, w) -> (B, 3, h f, w f), about [-1, 1]."""
-        return self.vae.decode(self.unscale(latents)).sample
+        return self.vae.decode(self.unscale(latents.to(self.vae.dtype))).sample.to(latents.dtype)
 
     def unscale(self, latents: Tensor) -> Tensor:
         """Scaled latents as the autoencoder itself reads them."""
@@ -110,8 +115,8 @@ class LatentDiffusion(nn.Module):
         """Clean latents (B, C, h, w) at a place (B,) in [0, 1) of the way to noise, and the time `step` (B,) there."""
         raise NotImplementedError
 
-    def goal(self, truth: Tensor, noise: Tensor) -> Tensor:
-        """What `predict` would have to return for latents that `noised` made of these."""
+    def goal(self, truth: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """What `predict` would have to return for the latents that `noised` made of these at times `step` (B,)."""
         raise NotImplementedError
 
     def estimate(self, noisy: Tensor, step: Tensor, result: Tensor) -> Tensor:
@@ -120,7 +125,7 @@ class LatentDiffusion(nn.Module):
 
 
 class StableDiffusion(LatentDiffusion):
-    """A Stable Diffusion inpainting model (9-channel U-Net)."""
+    """A Stable Diffusion, for inpainting (9-channel U-Net) or for texts (4); it predicts noise or a velocity."""
 
     def __init__(
         self,
@@ -130,10 +135,17 @@ class StableDiffusion(LatentDiffusion):
         tokenizer: CLIPTokenizer,
         scheduler: DDIMScheduler,
     ):
+        """InputError where the scheduler's `prediction_type` is neither of the two."""
+        kind = scheduler.config.prediction_type
+        if kind not in PREDICTIONS:
+            raise InputError(
+                f"the scheduler says that the U-Net predicts '{kind}', and only {' and '.join(PREDICTIONS)} are known "
+                "here; give another model"
+            )
         factor = 2 ** (len(vae.config.block_out_channels) - 1)
         super().__init__(vae, unet.config.sample_size * factor, unet.config.cross_attention_dim)
         self.unet, self.text_encoder = unet, text_encoder
-        self.tokenizer, self.scheduler = tokenizer, scheduler
+        self.tokenizer, self.scheduler, self.prediction = tokenizer, scheduler, PREDICTIONS[kind]
         self.inputs, self.wanted = unet.config.in_channels, 2 * vae.config.latent_channels + 1
 
     def shrink(self, mask: Tensor) -> Tensor:
@@ -143,9 +155,12 @@ class StableDiffusion(LatentDiffusion):
     def predict(self, noisy: Tensor, step: Tensor, cells: Tensor, masked: Tensor, context: Context) -> Tensor:
         """The U-Net's prediction (B, C, h, w) at times `step` (B,); its 9 channels: noisy | hole | masked.
 
+        A U-Net of 4 channels reads the noisy latents alone.
+
         Two passes where the context is weighed against another: null + scale (own - null) (Ho & Salimans 2022, eq. 6).
         """
-        own = self.unet(torch.cat([noisy, cells, masked], dim=1), step, context.sequence).sample
+        shown = torch.cat([noisy, cells, masked], dim=1)[:, : self.inputs].to(self.unet.dtype)
+        own = self.unet(shown, step, context.sequence.to(self.unet.dtype)).sample.to(noisy.dtype)
         if context.null is None:
             return own
         null = self.predict(noisy, step, cells, masked, context.null)
@@ -153,15 +168,17 @@ class StableDiffusion(LatentDiffusion):
 
     def text_context(self, captions: tuple[str, ...]) -> Context:
         """The text encoder's sequence for some captions."""
+        # A tokenizer from elsewhere may not know how much the encoder reads.
+        length = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
         tokens = self.tokenizer(
             list(captions),
             padding="max_length",
-            max_length=self.tokenizer.model_max_length,
+            max_length=length,
             truncation=True,
             return_tensors="pt",
         )
         device = self.text_encoder.device
-        return Context(self.text_encoder(tokens.input_ids.to(device)).last_hidden_state)
+        return Context(self.text_encoder(tokens.input_ids.to(device)).last_hidden_state.float())
 
     def null_context(self, count: int) -> Context:
         """The context of the empty text, `count` times."""
@@ -178,11 +195,14 @@ class StableDiffusion(LatentDiffusion):
         step = (place * self.scheduler.config.num_train_timesteps).long().to(truth.device)
         return self.scheduler.add_noise(truth, noise, step), step
 
-    def goal(self, truth: Tensor, noise: Tensor) -> Tensor:
-        """The noise (Ho et al. 2020, eq. 14)."""
-        return noise
+    def goal(self, truth: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """The noise, or the velocity where the scheduler says so."""
+        return self.prediction.goal(truth, noise, self._kept(step, truth))
 
     def estimate(self, noisy: Tensor, step: Tensor, result: Tensor) -> Tensor:
-        """Ho et al. 2020, eq. 15."""
-        kept = self.scheduler.alphas_cumprod.to(result.device)[step][:, None, None, None]
-        return (noisy - (1 - kept).sqrt() * result) / kept.sqrt()
+        """Read off the noise, or off the velocity where the scheduler says so."""
+        return self.prediction.estimate(noisy, result, self._kept(step, result))
+
+    def _kept(self, step: Tensor, latents: Tensor) -> Tensor:
+        """The share of the signal (abar) at times `step`: (B, 1, 1, 1)."""
+        return self.scheduler.alphas_cumprod.to(latents.device)[step][:, None, None, None]

@@ -42,14 +42,6 @@ class FluxFill(LatentDiffusion):
         self.register_buffer("empty_sequence", empty.sequence)
         self.register_buffer("empty_pooled", empty.pooled)
 
-    def encode(self, image: Tensor) -> Tensor:
-        """As for every base, in the autoencoder's precision; latents have the picture's."""
-        return super().encode(image.to(self.vae.dtype)).to(image.dtype)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """As for every base, in the autoencoder's precision; pictures have the latents'."""
-        return super().decode(latents.to(self.vae.dtype)).to(latents.dtype)
-
     def shrink(self, mask: Tensor) -> Tensor:
         """(B, 1, H, W) -> (B, f f, H/f, W/f): every pixel of a cell in a channel of its own, row-major."""
         return functional.pixel_unshuffle(mask, self.factor)
@@ -104,8 +96,8 @@ class FluxFill(LatentDiffusion):
         rows = share[:, None, None, None]
         return (1 - rows) * truth + rows * noise, share * self.scheduler.config.num_train_timesteps
 
-    def goal(self, truth: Tensor, noise: Tensor) -> Tensor:
-        """The velocity of that line."""
+    def goal(self, truth: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """The velocity of that line, the same at all times."""
         return noise - truth
 
     def estimate(self, noisy: Tensor, step: Tensor, result: Tensor) -> Tensor:

@@ -12,12 +12,12 @@ from transformers import AutoTokenizer, CLIPTextModel, T5EncoderModel
 from asuka.diffusion.base import Context
 from asuka.diffusion.flux import FluxFill
 from asuka.diffusion.flux_convert import convert_transformer, convert_vae
+from asuka.diffusion.precision import precision
 from asuka.errors import InputError
 from asuka.registry import fingerprint
 
 EMPTY = "empty_text.safetensors"
 LENGTH = 256  # of the empty text's sequence: as long as the alignment's, so that the two can be mixed
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 PIPELINE = "FluxFillPipeline"
 # FLUX.1's own; how far it is shifted, the number of patches tells.
 SHIFTED = dict(shift=3.0, use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15)
@@ -30,11 +30,9 @@ def flux_fill(weights: str, size: int, guidance: float, dtype: str) -> FluxFill:
     dtype: bf16, fp16 or fp32, of the transformer and the autoencoder. InputError where there is no such folder, or none
     of the empty text's embeddings in it.
     """
-    if dtype not in DTYPES:
-        raise InputError(f"base.dtype={dtype}: there is no such precision; choose one of {', '.join(DTYPES)}")
-    folder = folder_of(weights)
-    transformer = FluxTransformer2DModel.from_pretrained(folder, subfolder="transformer", torch_dtype=DTYPES[dtype])
-    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=DTYPES[dtype])
+    kind, folder = precision(dtype), folder_of(weights)
+    transformer = FluxTransformer2DModel.from_pretrained(folder, subfolder="transformer", torch_dtype=kind)
+    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=kind)
     scheduler = FlowMatchEulerDiscreteScheduler.from_pretrained(folder, subfolder="scheduler")
     base = FluxFill(vae, transformer, scheduler, read_empty(folder), size, guidance).eval().requires_grad_(False)
     if base.inputs != base.wanted:

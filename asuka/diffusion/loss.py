@@ -25,7 +25,8 @@ def denoising_loss(
     and noise as in `noised`."""
     noisy = noised(base, latents.truth, seed, keys, part)
     result = base.predict(noisy.latents, noisy.step, latents.cells, latents.masked, context)
-    return (result.float() - base.goal(latents.truth.float(), noisy.noise)).square().flatten(1).mean(1)
+    goal = base.goal(latents.truth.float(), noisy.noise, noisy.step)
+    return (result.float() - goal).square().flatten(1).mean(1)
 
 
 @torch.no_grad()

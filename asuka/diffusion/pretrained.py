@@ -1,35 +1,101 @@
 """A base from a folder in diffusers' layout."""
 
+from pathlib import Path
+
+import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from asuka.diffusion.base import StableDiffusion
 from asuka.errors import InputError
 from asuka.registry import fingerprint, locate
 
+Network = UNet2DConditionModel | AutoencoderKL | CLIPTextModel
+# What the libraries raise for files that are none, or not all of it.
+BROKEN = (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError)
+
 
 def pretrained(weights: str) -> StableDiffusion:
     """The Stable Diffusion inpainting model in a folder (`tiny`: the embedded one), frozen, in float32."""
     folder = locate(weights, "base")
-    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
-    if unet.config.in_channels != 9:
+    base = read_folder(folder, None, torch.float32)
+    if base.inputs != base.wanted:
         raise InputError(
-            f"{folder}: its U-Net reads {unet.config.in_channels} channels, inpainting needs 9; "
-            "give an inpainting model such as Stable Diffusion 1.5 inpainting"
+            f"{folder}: its U-Net reads {base.inputs} channels, inpainting needs {base.wanted}; "
+            "give an inpainting model such as Stable Diffusion 1.5 inpainting, or base=sd15"
         )
-    scheduler = DDIMScheduler.from_pretrained(folder, subfolder="scheduler")
-    if scheduler.config.prediction_type != "epsilon":
-        raise InputError(
-            f"{folder}: its U-Net predicts '{scheduler.config.prediction_type}', and only noise ('epsilon') is "
-            "supported so far; give a model such as Stable Diffusion 1.5 inpainting"
-        )
+    return base.eval().requires_grad_(False)
+
+
+def read_folder(folder: Path, tokenizer: str | None, dtype: torch.dtype) -> StableDiffusion:
+    """The Stable Diffusion of a folder, its networks in one precision; with the tokenizer of another folder, if given.
+
+    Only .safetensors are read, those in half precision (.fp16.) where there are no others. InputError where something
+    is missing, broken, or does not fit.
+    """
+    unet = _network(UNet2DConditionModel, folder / "unet", dtype)
     base = StableDiffusion(
-        vae=AutoencoderKL.from_pretrained(folder, subfolder="vae"),
+        vae=_network(AutoencoderKL, folder / "vae", dtype),
         unet=unet,
-        text_encoder=CLIPTextModel.from_pretrained(folder, subfolder="text_encoder"),
-        tokenizer=CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer"),
-        scheduler=scheduler,
+        text_encoder=_network(CLIPTextModel, folder / "text_encoder", dtype),
+        tokenizer=read_tokenizer(Path(tokenizer) if tokenizer else folder / "tokenizer"),
+        scheduler=_scheduler(folder / "scheduler"),
     )
-    base.float().eval().requires_grad_(False)
-    base.fingerprint, base.vae_fingerprint = fingerprint(folder), fingerprint(folder / "vae")
+    files = [file for name in ("text_encoder", "unet", "vae") for file in weight_files(folder / name)]
+    base.fingerprint = fingerprint(folder, files)
+    base.vae_fingerprint = fingerprint(folder / "vae", weight_files(folder / "vae"))
     return base
+
+
+def read_tokenizer(folder: Path) -> CLIPTokenizer:
+    """The tokenizer of a folder; InputError where there is none."""
+    if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.json").is_file():
+        raise InputError(
+            f"{folder}: there is no tokenizer (vocab.json and merges.txt); copy it there from the folder of the "
+            "same model at the hub, or give base.tokenizer=FOLDER (Stable Diffusion 1.5 and 2 have different ones)"
+        )
+    try:
+        return CLIPTokenizer.from_pretrained(folder)
+    except BROKEN as error:
+        raise _unreadable(folder, error) from error
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The .safetensors that are read of a network's folder, in order."""
+    files = sorted(file for file in folder.glob("*.safetensors") if ".non_ema." not in file.name)
+    return [file for file in files if ".fp16." not in file.name] or files
+
+
+def _network(kind: type[Network], folder: Path, dtype: torch.dtype) -> Network:
+    files = weight_files(folder)
+    if not files or not (folder / "config.json").is_file():
+        raise InputError(
+            f"{folder}: there is no config.json with .safetensors beside it (a .bin may hold programs and is left); "
+            "give a whole folder in diffusers' layout"
+        )
+    variant = "fp16" if ".fp16." in files[0].name else None
+    try:
+        network, told = kind.from_pretrained(
+            folder, dtype=dtype, variant=variant, use_safetensors=True, output_loading_info=True
+        )
+    except BROKEN as error:
+        raise _unreadable(folder, error) from error
+    if missing := [*told["missing_keys"], *told["mismatched_keys"]]:
+        raise InputError(
+            f"{folder}: {len(missing)} weights are missing or of another size, such as {missing[0]}; fetch it again"
+        )
+    return network
+
+
+def _scheduler(folder: Path) -> DDIMScheduler:
+    try:
+        # Latents have no bounds, and files written for other schedulers do not say so.
+        return DDIMScheduler.from_pretrained(folder, clip_sample=False)
+    except BROKEN as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> InputError:
+    cause = " ".join(str(error).split())[:200]
+    return InputError(f"{folder} cannot be read: {cause}; fetch it again or give another folder")

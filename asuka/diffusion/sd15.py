@@ -1,13 +1,15 @@
-"""The sizes of Stable Diffusion 1.5 inpainting, without its weights: what can be known of it before a download."""
+"""The sizes of Stable Diffusion 1.5, without its weights: what can be known of it before a download."""
 
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from transformers import CLIPTextConfig
 
 
-def unet() -> UNet2DConditionModel:
-    """Its U-Net (860 million parameters), untrained, on the default device; the meta device costs no memory."""
+def unet(channels: int) -> UNet2DConditionModel:
+    """Its U-Net (860 million parameters) that reads so many channels, 9 for inpainting and 4 for texts; untrained, on
+    the default device; the meta device costs no memory."""
     return UNet2DConditionModel(
         sample_size=64,
-        in_channels=9,
+        in_channels=channels,
         out_channels=4,
         down_block_types=(*("CrossAttnDownBlock2D",) * 3, "DownBlock2D"),
         up_block_types=("UpBlock2D", *("CrossAttnUpBlock2D",) * 3),
@@ -27,4 +29,31 @@ def vae() -> AutoencoderKL:
         layers_per_block=2,
         latent_channels=4,
         sample_size=512,
+    )
+
+
+def text() -> CLIPTextConfig:
+    """Its text encoder (123 million parameters): that of CLIP ViT-L/14."""
+    return CLIPTextConfig(
+        hidden_size=768,
+        intermediate_size=3072,
+        num_hidden_layers=12,
+        num_attention_heads=12,
+        max_position_embeddings=77,
+        vocab_size=49408,
+        hidden_act="quick_gelu",
+        projection_dim=768,
+    )
+
+
+def scheduler() -> DDIMScheduler:
+    """Its noise schedule; it predicts noise."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
     )

@@ -77,6 +77,10 @@ SD15 = (
     ("stable-diffusion-v1-5/stable-diffusion-inpainting", "8a4288a76071f7280aedbdb3253bdb9e9d5d84bb"),
     ("botp/stable-diffusion-v1-5-inpainting", "main"),
 )
+SD15_TEXT = (
+    ("stable-diffusion-v1-5/stable-diffusion-v1-5", "451f4fe16113bff5a5d2269ed5ad43b0592e9a14"),
+    ("botp/stable-diffusion-v1-5", "main"),
+)
 SD2 = (
     ("sd2-community/stable-diffusion-2-inpainting", "5f74973cbb64c8568780732c17f43eb269d63a0d"),
     ("alwold/stable-diffusion-2-inpainting", "e8255bd00e6a3d8dd489d2a9f03955eb08262d6e"),
@@ -167,6 +171,30 @@ PUBLISHED = {
                 167335342,
                 "4fbcf0ebe55a0984f5a5e00d8c4521d52359af7229bb4d81890039d2aa16dd7c",
                 _hub(SD15, "vae/diffusion_pytorch_model.fp16.safetensors"),
+            ),
+        ),
+    ),
+    "sd15-text": Entry(
+        "CreativeML OpenRAIL-M",
+        (
+            *_unpublished(SD15_TEXT, *CONFIGS),
+            File(
+                "text_encoder/model.safetensors",
+                492265874,
+                "d008943c017f0092921106440254dbbe00b6a285f7883ec8ba160c3faad88334",
+                _hub(SD15_TEXT, "text_encoder/model.safetensors"),
+            ),
+            File(
+                "unet/diffusion_pytorch_model.safetensors",
+                3438167540,
+                "19da7aaa4b880e59d56843f1fcb4dd9b599c28a1d9d9af7c1143057c8ffae9f1",
+                _hub(SD15_TEXT, "unet/diffusion_pytorch_model.safetensors"),
+            ),
+            File(
+                "vae/diffusion_pytorch_model.safetensors",
+                334643276,
+                "a2b5134f4dbc140d9c11f11cba3233099e00af40f262f136c691fb7d38d2194c",
+                _hub(SD15_TEXT, "vae/diffusion_pytorch_model.safetensors"),
             ),
         ),
     ),

@@ -44,6 +44,7 @@ class AlignStage(Stage):
                 f"stage.whole_start={whole_start}, stage.whole_end={whole_end}, stage.whole_power={whole_power}: "
                 "the first two are probabilities from 0 to 1, the power is above 0"
             )
+        Concat().fits(base)
         self.base, self.seed = base, seed
         self.whole_start, self.whole_end, self.whole_power = whole_start, whole_end, whole_power
         network = frozen_mae(mae)

@@ -9,7 +9,7 @@ from asuka.decode import Conditional, Plain
 from asuka.diffusion.base import LatentDiffusion
 from asuka.diffusion.cache import LatentCache
 from asuka.diffusion.noising import estimate, noised
-from asuka.diffusion.samplers import concat
+from asuka.diffusion.samplers import Concat, concat
 from asuka.errors import InputError
 from asuka.image import paste
 from asuka.metrics.perceptual import perceptual as network
@@ -57,6 +57,7 @@ class DecoderStage(Stage):
         """
         super().__init__()
         _check({"colour": colour, "latent": latent, "latest": latest, "prior": prior}, crop, base.factor)
+        Concat().fits(base)  # estimates and previews show it hole and masked picture
         self.base, self.crop, self.seed = base, crop, seed
         self.colour, self.latent, self.latest, self.prior = colour, latent, latest, prior
         self.shift = ColourShift(*jitter)
@@ -67,7 +68,7 @@ class DecoderStage(Stage):
         self.criterion = DecoderLoss(self.distance, perceptual, hole, seam, tone)
         self.reads = {"base": base.fingerprint, "align": fingerprint(locate(align, "align"))}
         self.reads["distance"] = self.distance.name
-        self.trained = ConditionalDecoder.like(base.vae, trained_with={"vae": base.vae_fingerprint})
+        self.trained = ConditionalDecoder.like(base.vae, trained_with={"vae": base.vae_fingerprint}).float()
         self.decodes = {"plain": Plain(), "ours": Conditional(self.trained)}
         self.cache = LatentCache()
 

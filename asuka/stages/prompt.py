@@ -29,6 +29,7 @@ class PromptStage(Stage):
         super().__init__()
         if tokens < 1:
             raise InputError(f"stage.tokens={tokens}: a prompt has 1 or more; give another number")
+        Concat().fits(base)
         self.base, self.seed = base, seed
         self.reads = {"base": base.fingerprint}
         self.register_buffer("start", base.text_context((text,)).sequence[0], persistent=False)

@@ -1,0 +1,36 @@
+"""The sizes of Stable Diffusion 2 inpainting that are not those of 1.5: autoencoder and noise schedule are."""
+
+from diffusers import UNet2DConditionModel
+from transformers import CLIPTextConfig
+
+
+def unet(channels: int) -> UNet2DConditionModel:
+    """Its U-Net (866 million parameters) that reads so many channels, untrained, on the default device: heads of 64
+    channels, linear projections, and a wider context."""
+    return UNet2DConditionModel(
+        sample_size=64,
+        in_channels=channels,
+        out_channels=4,
+        down_block_types=(*("CrossAttnDownBlock2D",) * 3, "DownBlock2D"),
+        up_block_types=("UpBlock2D", *("CrossAttnUpBlock2D",) * 3),
+        block_out_channels=(320, 640, 1280, 1280),
+        layers_per_block=2,
+        cross_attention_dim=1024,
+        attention_head_dim=[5, 10, 20, 20],
+        use_linear_projection=True,
+    )
+
+
+def text() -> CLIPTextConfig:
+    """Its text encoder (340 million parameters): that of OpenCLIP ViT-H/14 up to its last layer but one, which is what
+    the U-Net was trained to read."""
+    return CLIPTextConfig(
+        hidden_size=1024,
+        intermediate_size=4096,
+        num_hidden_layers=23,
+        num_attention_heads=16,
+        max_position_embeddings=77,
+        vocab_size=49408,
+        hidden_act="gelu",
+        projection_dim=512,
+    )

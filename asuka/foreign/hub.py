@@ -1,0 +1,27 @@
+"""Whole repositories of the Hugging Face hub, kept in the library's own cache."""
+
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+
+from asuka.errors import InputError
+from asuka.foreign.place import offline
+
+
+def snapshot(name: str, wanted: tuple[str, ...], left: tuple[str, ...]) -> Path:
+    """The folder of the repository `user/name`: its files like `wanted`, those like `left` excepted, fetched where they
+    are not here. InputError where they cannot be had.
+    """
+    switch = offline()
+    try:
+        return Path(
+            snapshot_download(
+                name, allow_patterns=list(wanted), ignore_patterns=list(left), local_files_only=switch is not None
+            )
+        )
+    except (OSError, ValueError) as error:
+        cause = f"{switch} forbids to fetch it" if switch else " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{name}: no such folder or file, and no such repository of the hub is on this machine ({cause}); give a "
+            "folder, a .safetensors file, or the name of a repository that can be reached"
+        ) from error
