@@ -1,7 +1,7 @@
 """Rows reduced to numbers with their intervals: of all pairs, of each group and of each range of hole ratios."""
 
 from itertools import pairwise
-from math import isfinite
+from math import isfinite, nan
 from statistics import stdev
 
 import numpy as np
@@ -147,10 +147,11 @@ def _sanity(measured: Measured, protocol: Protocol) -> Numbers:
 
 
 def _spread(measured: Measured, protocol: Protocol) -> dict[str, float]:
-    """Standard deviation of each number over the draws."""
+    """Standard deviation over the draws of each number that every one of them has, and that is finite."""
     rounds = []
     for draw in range(measured.draws):
-        means = {name: np.nanmean(measured.values(f"score/{name}", draw)) for name in measured.scores}
-        sets = {key: number.get("value") for key, number in _sets(measured, protocol, draw).items()}
-        rounds.append({name: float(value) for name, value in (means | sets).items() if value is not None})
-    return {name: stdev(one[name] for one in rounds) for name in rounds[0]}
+        means = {name: float(np.nanmean(measured.values(f"score/{name}", draw))) for name in measured.scores}
+        sets = {key: number.get("value", nan) for key, number in _sets(measured, protocol, draw).items()}
+        rounds.append(means | sets)
+    columns = {name: [one[name] for one in rounds] for name in rounds[0]}
+    return {name: stdev(values) for name, values in columns.items() if all(map(isfinite, values))}
