@@ -278,6 +278,17 @@ def test_without_the_photographs_there_is_a_table_and_a_warning(runs: Path, tmp_
     assert (tmp_path / "out" / "table.md").exists() and not (tmp_path / "out" / "sheet.png").exists()
 
 
+def test_the_sheet_shows_the_photographs_of_another_folder(made: Path, runs: Path, tmp_path: Path) -> None:
+    """With data.val=DIR they are those that were measured on."""
+    config = yaml.safe_load((runs / "near" / "config.yaml").read_text())
+    config["data"] |= {"root": str(tmp_path / "trained on"), "val": str(made / "photos")}
+    (runs / "near" / "config.yaml").write_text(yaml.safe_dump(config))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InputWarning)
+        compare([runs / "near", runs / "far"], None, tmp_path / "out")
+    assert (tmp_path / "out" / "sheet.png").exists()
+
+
 def test_other_commits_and_versions_are_told(runs: Path, tmp_path: Path) -> None:
     def edit(told: dict) -> None:
         told["provenance"]["commit"] = "f" * 40

@@ -58,4 +58,5 @@ def _row(comparison: Comparison, pair: Pair) -> tuple[str, list[np.ndarray]]:
 
 def _pairs(run: Finished) -> Pairs:
     """The pairs that an evaluation was made of. InputError where they are no longer there, or no longer the same."""
-    return Manifest(str(run.folder / "manifest.jsonl"), run.config["data"].get("root")).made
+    data = run.config["data"]
+    return Manifest(str(run.folder / "manifest.jsonl"), data.get("val") or data.get("root")).made
