@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from asuka.errors import InputError, nearest
-from asuka.evaluation.finished import Finished, listed
+from asuka.evaluation.finished import Finished
 from asuka.evaluation.report import Number
 from asuka.metrics.interval import bootstrap, jackknife
 from asuka.metrics.metric import LOWER, MisleadingError
 from asuka.metrics.table import PROTOCOLS
+from asuka.stems import shown
 
 RAW = "raw_"  # prefix of the numbers of raw results
 # What must be the same for numbers to be comparable: word of the provenance -> that of a line of the manifest.
@@ -90,7 +91,7 @@ def _unlike(run: Finished, base: Finished) -> list[str]:
     for one, two in ((run, base), (base, run)):
         if alone := sorted(set(one.names) - set(two.names)):
             problems.append(
-                f"{one.folder} has {len(alone)} pairs that {two.folder} has not ({listed(alone)}); evaluate both with "
+                f"{one.folder} has {len(alone)} pairs that {two.folder} has not ({shown(alone)}); evaluate both with "
                 "the same data, holes and count"
             )
     protocols = (run.about["protocol"], base.about["protocol"])
@@ -109,7 +110,7 @@ def _unlike(run: Finished, base: Finished) -> list[str]:
         if run.about[key] != base.about[key] and run.manifest.keys() == base.manifest.keys():
             other = [name for name in base.names if run.manifest[name][word] != base.manifest[name][word]]
             problems.append(
-                f"{run.folder} was measured on other {key} than {base.folder} (pairs {listed(other)}); evaluate both "
+                f"{run.folder} was measured on other {key} than {base.folder} (pairs {shown(other)}); evaluate both "
                 f"with the same {key}"
             )
     return problems
