@@ -1,6 +1,6 @@
 """Several methods measured on the same pairs, and how each differs from one of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ class Comparison:
 
     runs: list[Finished]
     baseline: Finished
+    # (name, key) -> difference: two tables show it, and of many pictures the bootstrap takes seconds.
+    _known: dict[tuple[str, str], Number] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, runs: list[Finished], baseline: str | None) -> "Comparison":
@@ -65,6 +67,11 @@ class Comparison:
     def difference(self, run: Finished, key: str) -> Number:
         """What an evaluation's number is more than the baseline's, from the same pairs: value, low, high, pictures, or
         why there is none. Scores by bootstrap, those of whole sets by jackknife over the same folds of photographs."""
+        if (run.name, key) not in self._known:
+            self._known[run.name, key] = self._difference(run, key)
+        return self._known[run.name, key]
+
+    def _difference(self, run: Finished, key: str) -> Number:
         pair = (run.number(key), self.baseline.number(key))
         if refused := [number for number in pair if "refused" in number]:
             return refused[0]
