@@ -321,8 +321,10 @@ def parts(told: dict) -> list[dict]:
 
 def test_dots_stand_at_the_numbers(runs: Path) -> None:
     comparison = compared(runs, *SHIFTS)
-    panels = [axes for axes in dots(comparison).axes if axes.axison]
-    assert [axes.get_title(loc="left") for axes in panels] == ["hole_psnr ↑", "hole_l1 ↓", "seam_de", "known_shift ↓"]
+    figure = dots(comparison)
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title(loc="left") for axes in panels] == ["hole_psnr ↑", "hole_l1 ↓", "seam_de"]
+    assert figure.get_supxlabel() == "0 for all: known_shift"
     drawn = [line.get_xdata()[0] for line in panels[1].lines if line.get_marker() == "o"]
     assert drawn == [run.number("hole_l1")["value"] for run in comparison.runs]
     assert [label.get_text() for label in panels[0].get_yticklabels()] == list(SHIFTS)
