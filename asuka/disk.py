@@ -25,11 +25,19 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 def write_file(file: Path, text: str) -> None:
     """Write a small text file that is complete under its name."""
+    with growing(file) as half:
+        half.write_text(text)
+
+
+@contextmanager
+def growing(file: Path) -> Iterator[Path]:
+    """Within, the path to write a file at; it gets its name, and its folder, when nothing went wrong. InputError where
+    the disk cannot be written."""
     half = half_of(file)
     with disk_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            half.write_text(text)
+            yield half
             half.replace(file)
         finally:
             half.unlink(missing_ok=True)

@@ -278,6 +278,17 @@ def test_without_the_photographs_there_is_a_table_and_a_warning(runs: Path, tmp_
     assert (tmp_path / "out" / "table.md").exists() and not (tmp_path / "out" / "sheet.png").exists()
 
 
+def test_the_sheet_shows_the_photographs_of_another_folder(made: Path, runs: Path, tmp_path: Path) -> None:
+    """With data.val=DIR they are those that were measured on."""
+    config = yaml.safe_load((runs / "near" / "config.yaml").read_text())
+    config["data"] |= {"root": str(tmp_path / "trained on"), "val": str(made / "photos")}
+    (runs / "near" / "config.yaml").write_text(yaml.safe_dump(config))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InputWarning)
+        compare([runs / "near", runs / "far"], None, tmp_path / "out")
+    assert (tmp_path / "out" / "sheet.png").exists()
+
+
 def test_other_commits_and_versions_are_told(runs: Path, tmp_path: Path) -> None:
     def edit(told: dict) -> None:
         told["provenance"]["commit"] = "f" * 40
@@ -310,8 +321,10 @@ def parts(told: dict) -> list[dict]:
 
 def test_dots_stand_at_the_numbers(runs: Path) -> None:
     comparison = compared(runs, *SHIFTS)
-    panels = [axes for axes in dots(comparison).axes if axes.axison]
-    assert [axes.get_title(loc="left") for axes in panels] == ["hole_psnr ↑", "hole_l1 ↓", "seam_de", "known_shift ↓"]
+    figure = dots(comparison)
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title(loc="left") for axes in panels] == ["hole_psnr ↑", "hole_l1 ↓", "seam_de"]
+    assert figure.get_supxlabel() == "0 for all: known_shift"
     drawn = [line.get_xdata()[0] for line in panels[1].lines if line.get_marker() == "o"]
     assert drawn == [run.number("hole_l1")["value"] for run in comparison.runs]
     assert [label.get_text() for label in panels[0].get_yticklabels()] == list(SHIFTS)

@@ -83,6 +83,18 @@ def test_both_ways_give_the_same() -> None:
     assert Few(whole.pairs).numbers()["fid"] == pytest.approx(whole.numbers()["fid"], rel=1e-10)
 
 
+@pytest.mark.parametrize("apart", [0.5, 5.0])  # what rounding does to the roots matters, and does not
+def test_pictures_that_come_again_do_no_harm(apart: float) -> None:
+    """As holes of one photograph do whose boxes are all of it: as many pictures as dimensions, and no full rank."""
+    real, result, photo = made(120, 96, apart=apart, decay=-1.5)
+    real[80:] = real[:40]
+    near = real[photo] + 0.01 * (result - real[photo])
+    for rows in (result, near):
+        whole = frechet(real, rows, photo)
+        assert isinstance(whole, Many)
+        assert Few(whole.pairs).numbers()["fid"] == pytest.approx(whole.numbers()["fid"], rel=1e-6)
+
+
 def test_a_single_picture_is_refused() -> None:
     real, result, photo = made(1, 24, 3)
     with pytest.raises(MisleadingError, match="fid of 1 pictures: one alone has no spread; give two or more"):

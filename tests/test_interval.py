@@ -55,7 +55,7 @@ def test_what_has_no_interval_is_refused() -> None:
     with pytest.raises(MisleadingError, match="no interval from 4 groups"):
         jackknife({"fid": 1.0}, [{"fid": 1.0}] * 4)
     with pytest.raises(InputError, match="20 groups of 30 photographs"):
-        leave_out(fid, *made(30, 4), list(range(20)))
+        leave_out(fid.open(*made(30, 4)), made(30, 4)[2], list(range(20)))
 
 
 def test_groups_are_of_one_size_and_of_names_alone() -> None:
@@ -90,7 +90,7 @@ def test_the_interval_of_fid_is_as_wide_as_fid_scatters() -> None:
         result = 0.5 * real[photo] + other[photo] + torch.randn(400, 3, generator=rng) + 0.5
         sets = (real, result, photo)
         whole = fid(*sets)
-        found.append((whole["fid"], jackknife(whole, leave_out(fid, *sets, group))["fid"]))
+        found.append((whole["fid"], jackknife(whole, leave_out(fid.open(*sets), photo, group))["fid"]))
     values, widths = torch.tensor(found).T
     held = ((values - values.mean()).abs() <= widths).double().mean()
     assert 0.90 <= held <= 0.98
@@ -99,7 +99,7 @@ def test_the_interval_of_fid_is_as_wide_as_fid_scatters() -> None:
 def test_the_interval_of_fid_holds_fid_unlike_one_with_replacement() -> None:
     real, result, photo = made(200, 64)
     whole = fid(real, result, photo)
-    rest = leave_out(fid, real, result, photo, groups(NAMES[:200]))
+    rest = leave_out(fid.open(real, result, photo), photo, groups(NAMES[:200]))
     assert jackknife(whole, rest)["fid"] < 0.2 * whole["fid"]
     rng = torch.Generator().manual_seed(0)
     drawn = [torch.randint(200, (200,), generator=rng) for _ in range(20)]
@@ -111,7 +111,7 @@ def test_a_difference_of_two_methods_is_known_better_than_either() -> None:
     real, result, photo = made(200, 8)
     better = 0.9 * result + 0.1 * real[photo]
     group = groups(NAMES[:200])
-    sets = [(fid(real, rows, photo), leave_out(fid, real, rows, photo, group)) for rows in (result, better)]
+    sets = [(fid(real, rows, photo), leave_out(fid.open(real, rows, photo), photo, group)) for rows in (result, better)]
     widths = [jackknife(*each)["fid"] for each in sets]
     rest = [{"fid": one["fid"] - other["fid"]} for one, other in zip(sets[0][1], sets[1][1], strict=True)]
     assert jackknife({"fid": 0.0}, rest)["fid"] < 0.7 * min(widths)

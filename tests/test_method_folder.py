@@ -33,7 +33,6 @@ def test_results_are_found_by_name_and_keep_their_pixels(tmp_path: Path) -> None
     assert np.array_equal(to_uint8(result[0]), noise(2, 40, 30)) and np.array_equal(
         to_uint8(result[1]), noise(0, 40, 30)
     )
-    assert method.missing(["a", "b/c.d", "b/c.d-1", "z"]) == ["b/c.d", "z"]
 
 
 def test_a_result_that_cannot_be_taken_is_named(tmp_path: Path) -> None:

@@ -90,6 +90,8 @@ def test_the_first_photographs_keep_their_holes(photos: Path) -> None:
     pairs = Folder(photos, size=32).pairs(PAPER, 3, 0)
     assert pairs.first(2).names == pairs.names[:6] and pairs.first(99).names == pairs.names
     assert hashes(pairs.first(2)).items() < hashes(pairs).items()
+    with pytest.raises(InputError, match="count=0: there would be nothing to measure"):
+        pairs.first(0)
 
 
 def test_a_zip_file_gives_what_its_folder_gives(photos: Path, tmp_path: Path) -> None:

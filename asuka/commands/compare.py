@@ -12,10 +12,10 @@ from asuka.errors import InputError, InputWarning
 from asuka.evaluation.comparison import Comparison
 from asuka.evaluation.dots import dots
 from asuka.evaluation.finished import Finished, finished
-from asuka.evaluation.sheets import GREY, ROWS, sheet
+from asuka.evaluation.sheets import ROWS, sheet, views
 from asuka.evaluation.side_by_side import differences_md, table_csv, table_md, table_tex
 from asuka.figure import write
-from asuka.image import read, save, upright_rgb
+from asuka.image import save
 from asuka.seeding import seed_of
 
 
@@ -49,13 +49,11 @@ def _sheet(comparison: Comparison, file: Path) -> list[str]:
 
 
 def _row(comparison: Comparison, pair: Pair) -> tuple[str, list[np.ndarray]]:
-    hole = pair.hole[..., None]
-    raws = [read(run.result(pair.name), upright_rgb) for run in comparison.runs]
-    composites = [np.where(hole, np.asarray(raw), pair.image) for raw in raws]
-    pictures = [np.where(hole, np.uint8(GREY), pair.image), *composites, pair.image]
-    return f"{pair.name}   hole {pair.hole.mean():.0%}", pictures
+    masked, composites, _ = zip(*(views(pair, run.results) for run in comparison.runs), strict=True)
+    return f"{pair.name}   hole {pair.hole.mean():.0%}", [masked[0], *composites, pair.image]
 
 
 def _pairs(run: Finished) -> Pairs:
     """The pairs that an evaluation was made of. InputError where they are no longer there, or no longer the same."""
-    return Manifest(str(run.folder / "manifest.jsonl"), run.config["data"].get("root")).made
+    data = run.config["data"]
+    return Manifest(str(run.folder / "manifest.jsonl"), data.get("val") or data.get("root")).made

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from asuka.commands.inpaint import memory
 from asuka.config import build_all, guard, guard_parts
-from asuka.data.made import Made, first
+from asuka.data.made import Made
 from asuka.data.manifest import digest as data_digest
 from asuka.data.manifest import freeze, frozen
 from asuka.data.pair import Pairs
@@ -37,7 +37,8 @@ def evaluate(config: DictConfig) -> dict:
     data, method, *holes = build_all(config.data, config.method, *([config.masks] if config.masks else []))
     if config.draws > 1 and method.seed is None:
         raise InputError(f"draws={config.draws}: this method draws nothing at random; leave draws=1")
-    pairs = first(data.pairs(holes[0] if holes else None, config.holes, config.seed), config.count)
+    pairs = data.pairs(holes[0] if holes else None, config.holes, config.seed)
+    pairs = pairs if config.count is None else pairs.first(config.count)
     guard(run_dir, config, WORK)
     weights = digest(method)
     guard_parts(run_dir, {"method": weights}, WORK)

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from asuka.data.folder import Folder, Photos
-from asuka.disk import disk_errors, half_of
+from asuka.disk import growing
 from asuka.errors import InputError
 from asuka.metrics.inception import inception
 
@@ -70,11 +70,5 @@ def _provenance(photos: Photos, share: float) -> dict[str, str]:
 
 
 def _save(options: argparse.Namespace, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    half = half_of(options.out)
-    with disk_errors(options.out):
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            save_file({name: value.contiguous() for name, value in tensors.items()}, half, metadata=metadata)
-            half.replace(options.out)
-        finally:
-            half.unlink(missing_ok=True)
+    with growing(options.out) as half:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, half, metadata=metadata)

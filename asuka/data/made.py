@@ -157,9 +157,11 @@ class Made:
             )
         return Taken(pair, found, mask_found, hole)
 
-    def first(self, photos: int) -> "Made":
-        """The pairs of the first so many photographs."""
-        kept = set(list(dict.fromkeys(self.photos))[:photos])
+    def first(self, count: int) -> "Made":
+        """The pairs of the first `count` photographs. InputError for none."""
+        if count < 1:
+            raise InputError(f"count={count}: there would be nothing to measure; give 1 or more")
+        kept = set(list(dict.fromkeys(self.photos))[:count])
         return Made(self.source, [recipe for recipe in self.recipes if stem(recipe.photo) in kept], self.words)
 
     def summary(self) -> str:
@@ -196,17 +198,6 @@ def drawn(
         for number in range(1, per_photo + 1)
     ]
     return Made(source, recipes, words)
-
-
-def first(pairs: Made, count: int | None) -> Made:
-    """The pairs of the first `count` photographs; all where it is None. InputError for none."""
-    if count is None:
-        return pairs
-    if count < 1:
-        raise InputError(f"count={count}: there would be nothing to measure; give 1 or more")
-    kept = set(list(dict.fromkeys(pairs.photos))[:count])
-    recipes = [recipe for recipe, photo in zip(pairs.recipes, pairs.photos, strict=True) if photo in kept]
-    return Made(pairs.source, recipes, pairs.words)
 
 
 def checked(data: bytes, wanted: str, path: object) -> str:

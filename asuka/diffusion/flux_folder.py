@@ -13,6 +13,7 @@ from asuka.diffusion.base import Context
 from asuka.diffusion.flux import FluxFill
 from asuka.diffusion.flux_convert import convert_transformer, convert_vae
 from asuka.diffusion.precision import precision
+from asuka.disk import growing
 from asuka.errors import InputError
 from asuka.registry import fingerprint
 
@@ -96,10 +97,9 @@ def write_empty(folder: Path, sequence: Tensor, pooled: Tensor) -> Path:
             f"{folder}: the empty text's embeddings have shapes {tuple(sequence.shape)} and {tuple(pooled.shape)}, and "
             f"(1, {LENGTH}, width) and (1, width) are wanted; give txt_256.pt and vec.pt, not txt.pt"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{EMPTY}.part"
-    save_file({"sequence": sequence.contiguous(), "pooled": pooled.contiguous()}, part)
-    return part.replace(folder / EMPTY)
+    with growing(folder / EMPTY) as half:
+        save_file({"sequence": sequence.contiguous(), "pooled": pooled.contiguous()}, half)
+    return folder / EMPTY
 
 
 @torch.no_grad()

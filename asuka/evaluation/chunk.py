@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asuka.disk import disk_errors, half_of
+from asuka.disk import growing
 from asuka.errors import InputError
 
 SIZE = 32  # pairs; what a kill loses
@@ -56,12 +56,5 @@ def store(file: Path, chunk: Chunk) -> None:
 
 def write_arrays(file: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write a .npz file so that its name appears only when it is whole."""
-    half = half_of(file)
-    with disk_errors(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(half, "wb") as opened:
-                np.savez(opened, **arrays)
-            half.replace(file)
-        finally:
-            half.unlink(missing_ok=True)
+    with growing(file) as half, open(half, "wb") as opened:
+        np.savez(opened, **arrays)

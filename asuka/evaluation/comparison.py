@@ -1,16 +1,17 @@
 """Several methods measured on the same pairs, and how each differs from one of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from asuka.errors import InputError, nearest
-from asuka.evaluation.finished import Finished, listed
+from asuka.evaluation.finished import Finished
 from asuka.evaluation.report import Number
 from asuka.metrics.interval import bootstrap, jackknife
 from asuka.metrics.metric import LOWER, MisleadingError
 from asuka.metrics.table import PROTOCOLS
+from asuka.stems import shown
 
 RAW = "raw_"  # prefix of the numbers of raw results
 # What must be the same for numbers to be comparable: word of the provenance -> that of a line of the manifest.
@@ -24,6 +25,8 @@ class Comparison:
 
     runs: list[Finished]
     baseline: Finished
+    # (name, key) -> difference: two tables show it, and of many pictures the bootstrap takes seconds.
+    _known: dict[tuple[str, str], Number] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, runs: list[Finished], baseline: str | None) -> "Comparison":
@@ -64,6 +67,11 @@ class Comparison:
     def difference(self, run: Finished, key: str) -> Number:
         """What an evaluation's number is more than the baseline's, from the same pairs: value, low, high, pictures, or
         why there is none. Scores by bootstrap, those of whole sets by jackknife over the same folds of photographs."""
+        if (run.name, key) not in self._known:
+            self._known[run.name, key] = self._difference(run, key)
+        return self._known[run.name, key]
+
+    def _difference(self, run: Finished, key: str) -> Number:
         pair = (run.number(key), self.baseline.number(key))
         if refused := [number for number in pair if "refused" in number]:
             return refused[0]
@@ -90,7 +98,7 @@ def _unlike(run: Finished, base: Finished) -> list[str]:
     for one, two in ((run, base), (base, run)):
         if alone := sorted(set(one.names) - set(two.names)):
             problems.append(
-                f"{one.folder} has {len(alone)} pairs that {two.folder} has not ({listed(alone)}); evaluate both with "
+                f"{one.folder} has {len(alone)} pairs that {two.folder} has not ({shown(alone)}); evaluate both with "
                 "the same data, holes and count"
             )
     protocols = (run.about["protocol"], base.about["protocol"])
@@ -109,7 +117,7 @@ def _unlike(run: Finished, base: Finished) -> list[str]:
         if run.about[key] != base.about[key] and run.manifest.keys() == base.manifest.keys():
             other = [name for name in base.names if run.manifest[name][word] != base.manifest[name][word]]
             problems.append(
-                f"{run.folder} was measured on other {key} than {base.folder} (pairs {listed(other)}); evaluate both "
+                f"{run.folder} was measured on other {key} than {base.folder} (pairs {shown(other)}); evaluate both "
                 f"with the same {key}"
             )
     return problems

@@ -13,8 +13,11 @@ ACROSS, WIDTH, LINE, REST = 3, 3.2, 0.24, 0.75  # panels in a row; inches of a p
 
 
 def dots(comparison: Comparison) -> Figure:
-    """A panel for each number of the composites that some method has; a line goes through the baseline's."""
+    """A panel for each number of the composites that some method has; a line goes through the baseline's. Numbers that
+    are 0 for all, as changes of known pixels are that no composite has, are only named."""
     keys = [key for key in comparison.keys if not key.startswith(RAW) and _drawn(comparison, key)]
+    zero = [key for key in keys if all(run.number(key).get("value", 0) == 0 for run in comparison.runs)]
+    keys = [key for key in keys if key not in zero]
     down = max(ceil(len(keys) / ACROSS), 1)
     height = REST + LINE * len(comparison.runs)
     figure = Figure(figsize=(ACROSS * WIDTH, down * height), layout="constrained")
@@ -23,6 +26,8 @@ def dots(comparison: Comparison) -> Figure:
         _panel(plain_axes(axes, comparison.head(key), "", ""), comparison, key)
     for axes in panels[len(keys) :]:
         axes.set_axis_off()
+    if zero:
+        figure.supxlabel(f"0 for all: {', '.join(zero)}", x=0.01, ha="left", fontsize=8)
     return figure
 
 

@@ -11,8 +11,8 @@ import yaml
 
 from asuka.errors import InputError
 from asuka.evaluation.report import Number, Numbers
+from asuka.stems import shown
 
-SHOWN = 10  # names of pairs
 TEXTS = ("name", "photo", "group", "draw")  # columns of rows.csv that are no numbers
 
 
@@ -51,9 +51,10 @@ class Finished:
     def _told(self, numbers: Numbers, key: str) -> Number:
         return numbers.get(key, {"refused": f"{self.name} was measured without {key}"})
 
-    def result(self, name: str) -> Path:
-        """The file of a pair's raw result, first draw."""
-        return self.folder / "results" / f"{name}.png"
+    @property
+    def results(self) -> Path:
+        """The folder of the raw results of the first draw."""
+        return self.folder / "results"
 
 
 def finished(folders: list[Path]) -> list[Finished]:
@@ -75,12 +76,6 @@ def finished(folders: list[Path]) -> list[Finished]:
     if problems:
         raise InputError(*problems)
     return runs
-
-
-def listed(names: list[str]) -> str:
-    """The first few of some names."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 def _called(paths: list[Path]) -> list[str]:
@@ -109,7 +104,7 @@ def _read(name: str, folder: Path) -> Finished:
         raise InputError(f"{folder}: cannot be read ({why}); repeat its `python -m asuka.evaluate …`") from error
     if failed := sorted(summary["failed"]):
         raise InputError(
-            f"{folder}: {len(failed)} pairs failed ({listed(failed)}); mend them and repeat its "
+            f"{folder}: {len(failed)} pairs failed ({shown(failed)}); mend them and repeat its "
             "`python -m asuka.evaluate …`"
         )
     heads = [head for head in rows[0] if head not in TEXTS]

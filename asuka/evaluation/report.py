@@ -1,14 +1,15 @@
 """Rows reduced to numbers with their intervals: of all pairs, of each group and of each range of hole ratios."""
 
+from collections.abc import Iterator
 from itertools import pairwise
-from math import isfinite
+from math import isfinite, nan
 from statistics import stdev
 
 import numpy as np
 import torch
 
 from asuka.evaluation.measured import Features, Measured
-from asuka.metrics.interval import bootstrap, groups, jackknife
+from asuka.metrics.interval import bootstrap, groups, jackknife, leave_out
 from asuka.metrics.metric import MisleadingError, SetScore
 from asuka.metrics.table import Protocol
 from asuka.metrics.whole import Whole
@@ -78,10 +79,8 @@ def _mean(values: np.ndarray, photos: list[str], seed: int) -> Number:
 def _sets(measured: Measured, protocol: Protocol, draw: int) -> Numbers:
     """Numbers of all set scores, without intervals."""
     numbers: Numbers = {}
-    for view in protocol.views:
-        for score in protocol.sets.values():
-            found = measured.features(score.space, view, protocol.spaces[score.space].per_hole, draw)
-            numbers |= {f"{view}{key}": number for key, number in _set(score, found).items()}
+    for view, score, found in _opened(measured, protocol, draw):
+        numbers |= {f"{view}{key}": number for key, number in _set(score, found).items()}
     return numbers
 
 
@@ -89,13 +88,19 @@ def _with_folds(measured: Measured, protocol: Protocol) -> tuple[Numbers, dict[s
     """Numbers of all set scores with intervals, and their values without each fold."""
     numbers: Numbers = {}
     folds: dict[str, list[float]] = {}
-    for view in protocol.views:
-        for score in protocol.sets.values():
-            found = measured.features(score.space, view, protocol.spaces[score.space].per_hole, 0)
-            told, without = _folded(score, found)
-            numbers |= {f"{view}{key}": number for key, number in told.items()}
-            folds |= {f"{view}{key}": [one[key] for one in without] for key in told if without}
+    for view, score, found in _opened(measured, protocol, 0):
+        told, without = _folded(score, found)
+        numbers |= {f"{view}{key}": number for key, number in told.items()}
+        folds |= {f"{view}{key}": [one[key] for one in without] for key in told if without}
     return numbers, folds
+
+
+def _opened(measured: Measured, protocol: Protocol, draw: int) -> Iterator[tuple[str, SetScore, Features]]:
+    """Every set score under every view's prefix, and what it reads, gathered once for all that read the same."""
+    for view in protocol.views:
+        spaces = {name: measured.features(name, view, space.per_hole, draw) for name, space in protocol.spaces.items()}
+        for score in protocol.sets.values():
+            yield view, score, spaces[score.space]
 
 
 def _set(score: SetScore, found: Features) -> Numbers:
@@ -124,9 +129,8 @@ def _folded(score: SetScore, found: Features) -> tuple[Numbers, list[dict[str, f
     except MisleadingError as error:
         return {key: {"refused": str(error)} for key in score.better}, []
     told: Numbers = {key: {"value": value, "pictures": len(found.results)} for key, value in values.items()}
-    fold = torch.tensor(groups(found.names))
     try:
-        without = [whole.without(fold == left) for left in fold.unique().tolist()]
+        without = leave_out(whole, found.photo, groups(found.names))
         for key, half_width in jackknife(values, without).items():
             told[key] |= {"low": values[key] - half_width, "high": values[key] + half_width}
     except MisleadingError:  # the number stands, its interval does not
@@ -147,10 +151,11 @@ def _sanity(measured: Measured, protocol: Protocol) -> Numbers:
 
 
 def _spread(measured: Measured, protocol: Protocol) -> dict[str, float]:
-    """Standard deviation of each number over the draws."""
+    """Standard deviation over the draws of each number that every one of them has, and that is finite."""
     rounds = []
     for draw in range(measured.draws):
-        means = {name: np.nanmean(measured.values(f"score/{name}", draw)) for name in measured.scores}
-        sets = {key: number.get("value") for key, number in _sets(measured, protocol, draw).items()}
-        rounds.append({name: float(value) for name, value in (means | sets).items() if value is not None})
-    return {name: stdev(one[name] for one in rounds) for name in rounds[0]}
+        means = {name: float(np.nanmean(measured.values(f"score/{name}", draw))) for name in measured.scores}
+        sets = {key: number.get("value", nan) for key, number in _sets(measured, protocol, draw).items()}
+        rounds.append(means | sets)
+    columns = {name: [one[name] for one in rounds] for name in rounds[0]}
+    return {name: stdev(values) for name, values in columns.items() if all(map(isfinite, values))}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from asuka.data.pair import Pairs
+from asuka.data.pair import Pair, Pairs
 from asuka.evaluation.measured import Measured
 from asuka.image import read, save, upright_rgb
 from asuka.seeding import seed_of
@@ -46,14 +46,12 @@ def sheet(heads: tuple[str, ...], rows: list[tuple[str, list[np.ndarray]]]) -> I
     return canvas
 
 
-def raw(results: Path, name: str) -> np.ndarray:
-    """A saved raw result, uint8 (H, W, 3)."""
-    return np.array(read(results / f"{name}.png", upright_rgb))
+def views(pair: Pair, results: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A pair with a grey hole, the composite, and the raw result as it was saved: uint8 (H, W, 3) each."""
+    hole, raw = pair.hole[..., None], np.asarray(read(results / f"{pair.name}.png", upright_rgb))
+    return np.where(hole, np.uint8(GREY), pair.image), np.where(hole, raw, pair.image), raw
 
 
 def _row(measured: Measured, pairs: Pairs, results: Path, place: int, score: str) -> tuple[str, list[np.ndarray]]:
-    name = measured.names[place]
-    pair = pairs[pairs.names.index(name)]
-    hole, result = pair.hole[..., None], raw(results, name)
-    pictures = [np.where(hole, np.uint8(GREY), pair.image), np.where(hole, result, pair.image), result, pair.image]
-    return f"{name}   {score}   hole {pair.hole.mean():.0%}", pictures
+    pair = pairs[pairs.names.index(measured.names[place])]
+    return f"{pair.name}   {score}   hole {pair.hole.mean():.0%}", [*views(pair, results), pair.image]

@@ -8,10 +8,10 @@ from typing import Any
 from asuka.evaluation.comparison import RAW, Comparison
 from asuka.evaluation.published import DECIMALS, PUBLISHED, Published
 from asuka.evaluation.report import Number
+from asuka.evaluation.table import PARTS
 from asuka.evaluation.typeset import Cell, Table, column, excludes_zero, latex, markdown, rows
 
 WIDE = 6  # numbers beside each other
-PARTS = {"groups": "By group", "hole_ratio": "By hole ratio"}
 HEADS = ("part", "place", "method", "metric", "better", "value", "low", "high", "pictures")
 HEADS += ("difference", "difference_low", "difference_high", "excludes_0", "note")
 DIGITS = 9  # significant ones in table.csv

@@ -31,7 +31,7 @@ def _parts(title: str, parts: dict, keys: list[str]) -> str:
     """A column for each group or range; without the rows in which no column has a number."""
     heads = [title, *(f"{name} ({part['pairs']})" for name, part in parts.items())]
     numbers = [part["numbers"] for part in parts.values()]
-    told = [key for key in keys if any(one.get(key, {}).get("value") for one in numbers)]
+    told = [key for key in keys if any("value" in one[key] for one in numbers)]
     return _rows(heads, told, lambda key: [_cell(one[key]) for one in numbers])
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -39,10 +38,6 @@ class FolderInpainter(Inpainter):
                 InputWarning,
                 stacklevel=2,
             )
-
-    def missing(self, names: Sequence[str]) -> list[str]:
-        """Those pairs that have no result here."""
-        return [name for name in names if name not in self._files]
 
     def mark(self, name: str) -> str:
         """A hash of the result of that name; "" where there is none."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from asuka.errors import InputError
 from asuka.metrics.metric import MisleadingError
-from asuka.metrics.whole import Reducer
+from asuka.metrics.whole import Whole
 from asuka.seeding import seed_of
 
 RESAMPLES, LEAST = 2000, 5
@@ -53,18 +53,15 @@ def groups(photos: list[str], count: int = 20) -> list[int]:
     return [ranks[name] % count for name in photos]
 
 
-def leave_out(
-    reduce: Reducer, real: Tensor, result: Tensor, photo: Tensor, group_of_photo: list[int]
-) -> list[dict[str, float]]:
-    """The numbers of `reduce` (fid, kid, ids or ids_pca64) without each group, in rising order of the groups.
+def leave_out(whole: Whole, photo: Tensor, group_of_photo: list[int]) -> list[dict[str, float]]:
+    """The numbers of opened sets without each group, in rising order of the groups.
 
-    `group_of_photo` has the group of each row of `real`; groups without a result are not there. Who needs the numbers
-    of all, too, spares time with `whole = reduce.open(...)` and `whole.numbers()`, `whole.without(gone)`.
+    `photo` (N,) is as the sets were opened with, and `group_of_photo` has the group of each of their photographs;
+    groups without a result are not there.
     """
     group = torch.tensor(group_of_photo, device=photo.device)
-    if len(group) != len(real):
-        raise InputError(f"{len(group)} groups of {len(real)} photographs: give one for each")
-    whole = reduce.open(real, result, photo)
+    if len(photo) and int(photo.max()) >= len(group):
+        raise InputError(f"{len(group)} groups of {int(photo.max()) + 1} photographs: give one for each")
     return [whole.without(group == left) for left in group[photo].unique().tolist()]
 
 

@@ -1,6 +1,6 @@
 """U-IDS and P-IDS as the released ASUKA's scripts compute them: in as many directions as a picture is high."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from asuka.metrics.discriminative import Discriminative
 from asuka.metrics.metric import MisleadingError
-from asuka.metrics.whole import Pairs, Reducer
+from asuka.metrics.whole import Pairs, Reducer, plain
 
 
 def official_ids(resolution: int) -> Reducer:
@@ -18,35 +18,21 @@ def official_ids(resolution: int) -> Reducer:
     scripts draw an approximation from a generator that nobody seeded. MisleadingError for fewer pictures than
     directions, where the scripts stop too.
     """
-    return Reducer(partial(_Reduced, resolution))
+    return plain(partial(_rates, resolution))
 
 
-@dataclass(frozen=True)
-class _Reduced:
-    """Sets whose directions are found anew whenever photographs are left out."""
-
-    resolution: int
-    real: Tensor
-    result: Tensor
-    photo: Tensor
-
-    def numbers(self) -> dict[str, float]:
-        return self._of(Pairs.of(self.real, self.result, self.photo))
-
-    def without(self, gone: Tensor) -> dict[str, float]:
-        kept = ~gone.to(self.photo.device)[self.photo]
-        return self._of(Pairs.of(self.real, self.result[kept], self.photo[kept]))
-
-    def _of(self, pairs: Pairs) -> dict[str, float]:
-        pictures, needed = 2 * len(pairs.result), self.resolution
-        if pictures < needed:
-            raise MisleadingError(
-                f"no u_ids_pca{needed} and p_ids_pca{needed} of {len(pairs.result)} pairs: {pictures} pictures do not "
-                f"differ in {needed} directions; give {-(-needed // 2)} pairs or more"
-            )
-        mean, axes = _directions(torch.cat([pairs.real[pairs.photo], pairs.result]).double(), needed)
-        real, result = ((rows.double() - mean) @ axes for rows in (pairs.real, pairs.result))
-        return Discriminative(replace(pairs, real=real, result=result), f"_pca{needed}").numbers()
+def _rates(needed: int, real: Tensor, result: Tensor, photo: Tensor) -> dict[str, float]:
+    """In `needed` directions, found anew whenever photographs are left out."""
+    pairs = Pairs.of(real, result, photo)
+    pictures = 2 * len(pairs.result)
+    if pictures < needed:
+        raise MisleadingError(
+            f"no u_ids_pca{needed} and p_ids_pca{needed} of {len(pairs.result)} pairs: {pictures} pictures do not "
+            f"differ in {needed} directions; give {-(-needed // 2)} pairs or more"
+        )
+    mean, axes = _directions(torch.cat([pairs.real[pairs.photo], pairs.result]).double(), needed)
+    real, result = ((rows.double() - mean) @ axes for rows in (pairs.real, pairs.result))
+    return Discriminative(replace(pairs, real=real, result=result), f"_pca{needed}").numbers()
 
 
 def _directions(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:

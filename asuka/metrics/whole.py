@@ -53,7 +53,7 @@ class Recounted:
         return self.reduce(self.real, self.result, self.photo)
 
     def without(self, gone: Tensor) -> dict[str, float]:
-        kept = ~gone[self.photo]
+        kept = ~gone.to(self.photo.device)[self.photo]
         return self.reduce(self.real, self.result[kept], self.photo[kept])
 
 
