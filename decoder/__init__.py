@@ -1,4 +1,4 @@
-"""The decoder that harmonises while decoding, a package of its own (it imports nothing of its peers).
+"""The decoder that harmonises while decoding, a package of its own (of its peers it imports `strips` alone).
 
 `ConditionalDecoder` is the network, `ConditionalDecoder.like(vae)` begins one from a VAE, and `ConditionalVae` puts
 one into a pipeline of diffusers.

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("asuka", "mae", "decoder", "scripts")
+PACKAGES = ("asuka", "mae", "decoder", "strips", "scripts")
 ENTRIES = (
     *("asuka.train", "asuka.evaluate", "asuka.compare", "asuka.inpaint", "asuka.sweep", "asuka.weights"),
     "scripts",
 )
 # A part imports itself and the rows before its own: never a later one, never its neighbours.
 ROWS = (
+    ("strips",),
     ("mae", "decoder", "asuka.errors"),
     (
         *("asuka.disk", "asuka.foreign", "asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding"),
@@ -70,7 +71,7 @@ OWNERS = {
     "pypi_simple": ("asuka.foreign",),
     "requests": ("asuka.foreign",),
     "diffusers": (
-        *("asuka.alignment", "asuka.prompt", "asuka.diffusion", "asuka.parts", "mae", "decoder"),
+        *("asuka.alignment", "asuka.prompt", "asuka.diffusion", "asuka.parts", "mae", "decoder", "strips"),
         *("asuka.stages.vae", "asuka.stages.base"),  # they build and save the tiny base
         *("asuka.commands.try_drop_in", "asuka.methods.any_pipeline"),
     ),
@@ -165,6 +166,7 @@ def test_the_sources_keep_the_rules() -> None:
 
 PLANTED = (
     ("mae/loss.py", "\nfrom asuka.batch import Batch", "mae/loss.py:2: mae may not import asuka.batch"),
+    ("strips/rows.py", "import decoder.known", "strips may not import decoder.known"),
     ("mae/loss.py", "import asuka.errors", "mae may not import asuka.errors"),
     ("decoder/model.py", "from mae import MaskedAutoencoder", "decoder may not import mae"),
     ("asuka/image.py", "from asuka import seeding", "asuka.image may not import asuka.seeding"),

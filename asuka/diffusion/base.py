@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
+import strips
 from asuka.batch import Batch
 from asuka.errors import InputError
 
@@ -72,11 +73,11 @@ class LatentDiffusion(nn.Module):
                 f"pictures of {height} x {width} pixels do not fit a base whose cells have {self.multiple} pixels; "
                 f"give multiples, best {self.size} x {self.size}"
             )
-        return (self.vae.encode(image).latent_dist.mean - self.shift) * self.vae.config.scaling_factor
+        return (strips.encode(self.vae, image) - self.shift) * self.vae.config.scaling_factor
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents (B, C, h, w) -> (B, 3, h f, w f), about [-1, 1]."""
-        return self.vae.decode(self.unscale(latents)).sample
+        return strips.decode(self.vae, self.unscale(latents))
 
     def unscale(self, latents: Tensor) -> Tensor:
         """Scaled latents as the autoencoder itself reads them."""
