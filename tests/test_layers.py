@@ -18,7 +18,15 @@ ROWS = (
     ("strips",),
     ("mae", "decoder", "asuka.errors"),
     (
-        *("asuka.disk", "asuka.foreign", "asuka.image", "asuka.paste", "asuka.registry", "asuka.seeding"),
+        *(
+            "asuka.disk",
+            "asuka.foreign",
+            "asuka.image",
+            "asuka.loading",
+            "asuka.paste",
+            "asuka.registry",
+            "asuka.seeding",
+        ),
         *("asuka.signature", "asuka.stems"),
     ),
     ("asuka.batch", "asuka.figure", "asuka.photo"),

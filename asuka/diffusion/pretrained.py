@@ -5,13 +5,14 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from asuka.diffusion.base import StableDiffusion
 from asuka.errors import InputError
+from asuka.loading import load
 from asuka.registry import fingerprint, locate
 
 
 def pretrained(weights: str) -> StableDiffusion:
     """The Stable Diffusion inpainting model in a folder (`tiny`: the embedded one), frozen, in float32."""
     folder = locate(weights, "base")
-    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
+    unet = load(UNet2DConditionModel, folder / "unet")
     if unet.config.in_channels != 9:
         raise InputError(
             f"{folder}: its U-Net reads {unet.config.in_channels} channels, inpainting needs 9; "
@@ -24,9 +25,9 @@ def pretrained(weights: str) -> StableDiffusion:
             "supported so far; give a model such as Stable Diffusion 1.5 inpainting"
         )
     base = StableDiffusion(
-        vae=AutoencoderKL.from_pretrained(folder, subfolder="vae"),
+        vae=load(AutoencoderKL, folder / "vae"),
         unet=unet,
-        text_encoder=CLIPTextModel.from_pretrained(folder, subfolder="text_encoder"),
+        text_encoder=load(CLIPTextModel, folder / "text_encoder"),
         tokenizer=CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer"),
         scheduler=scheduler,
     )
