@@ -1,5 +1,6 @@
 """Wrong, broken and malicious weights at every door: a sentence, nothing run, no weight drawn at random."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -10,11 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from toy_flux import SIZE
 
+from asuka import AsukaPipeline
+from asuka.assembly import assembled
 from asuka.condition import aligned, frozen_mae, frozen_prompt
 from asuka.decode import conditional
 from asuka.diffusion.flux_folder import flux_fill
 from asuka.diffusion.pretrained import pretrained
 from asuka.errors import InputError
+from asuka.methods.any_pipeline import AnyPipeline
 
 # Door -> (part of the toy folder, folder of the weights in it, what reads the part).
 Door = tuple[str, str, Callable[[Path], object]]
@@ -29,6 +33,7 @@ DOORS: dict[str, Door] = {
     "flux transformer": ("flux", "transformer", lambda folder: flux_fill(str(folder), SIZE, 30.0, "fp32")),
     "flux vae": ("flux", "vae", lambda folder: flux_fill(str(folder), SIZE, 30.0, "fp32")),
 }
+PIPELINES = ("unet", "vae", "text_encoder", "mae", "alignment", "decoder")
 # Every name that a loader of diffusers or transformers picks up where it finds no safetensors.
 PICKLES = ("diffusion_pytorch_model.bin", "pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.ckpt")
 
@@ -100,3 +105,68 @@ def test_no_nan_is_let_in(door: tuple, value: float) -> None:
     changed(file, lambda state, name: state[name].view(-1)[-1:].fill_(value))
     with pytest.raises(InputError, match="holds NaN or infinity"):
         read()
+
+
+@pytest.fixture(scope="module")
+def saved(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved")
+    AsukaPipeline.of(assembled(toy)).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("part", PIPELINES)
+def test_a_pipelines_folder_is_read_as_strictly(saved: Path, part: str, tmp_path: Path) -> None:
+    shutil.copytree(saved, tmp_path / "whole")
+    AsukaPipeline.from_pretrained(str(tmp_path / "whole"))
+    file = next((tmp_path / "whole" / part).glob("*.safetensors"))
+    bytes_before = file.read_bytes()
+    changed(file, lambda state, name: state.pop(name))
+    with pytest.raises(InputError, match="missing|can be read there"):
+        AsukaPipeline.from_pretrained(str(tmp_path / "whole"))
+    file.write_bytes(bytes_before)
+    changed(file, lambda state, name: state[name].view(-1)[-1:].fill_(torch.nan))
+    with pytest.raises(InputError, match="holds NaN"):
+        AsukaPipeline.from_pretrained(str(tmp_path / "whole"))
+    file.unlink()
+    for name in PICKLES:
+        torch.save({"weight": Malicious(tmp_path / "made")}, file.with_name(name))
+    with pytest.raises(InputError, match="the only kind that is opened"):
+        AsukaPipeline.from_pretrained(str(tmp_path / "whole"))
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("read", [AsukaPipeline.from_pretrained, lambda path: any_pipeline(path)])
+def test_code_in_a_folder_is_not_run(saved: Path, toy: Path, tmp_path: Path, read: Callable[[str], object]) -> None:
+    folder, made = tmp_path / "code", tmp_path / "made"
+    shutil.copytree(saved if read == AsukaPipeline.from_pretrained else toy / "base", folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    code = f"import os\nos.mkdir({str(made)!r})\nfrom diffusers import UNet2DConditionModel as Net\nPipe = Net\n"
+    (folder / "unet/net.py").write_text(code)
+    (folder / "pipe.py").write_text(code)
+    for change in ({"unet": ["net", "Net"]}, {"_class_name": ["pipe", "Pipe"]}):
+        (folder / "model_index.json").write_text(json.dumps(index | change))
+        with pytest.raises(InputError):
+            read(str(folder))
+        assert not made.exists()
+
+
+@pytest.mark.parametrize("part", ["unet", "text_encoder"])
+def test_any_pipeline_runs_no_pickle_and_lets_no_nan_in(toy: Path, part: str, tmp_path: Path) -> None:
+    shutil.copytree(toy / "base", tmp_path / "base")
+    file = next((tmp_path / "base" / part).glob("*.safetensors"))
+    changed(file, lambda state, name: state[name].view(-1)[-1:].fill_(torch.nan))
+    with pytest.raises(InputError, match="holds NaN"):
+        any_pipeline(str(tmp_path / "base"))
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match="makes no inpainting pipeline of it"):
+        any_pipeline(str(tmp_path / "base"))
+    file.unlink()
+    for name in PICKLES:
+        torch.save({"weight": Malicious(tmp_path / "made")}, file.with_name(name))
+    with pytest.raises(InputError, match="makes no inpainting pipeline of it"):
+        any_pipeline(str(tmp_path / "base"))
+    assert not (tmp_path / "made").exists()
+
+
+def any_pipeline(path: str) -> AnyPipeline:
+    return AnyPipeline(path, "", 2, 1.0, None, "float32", 0)
