@@ -9,6 +9,7 @@ from asuka.alignment import Alignment
 from asuka.batch import Batch
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.errors import InputError
+from asuka.loading import load
 from asuka.prompt import LearnedPrompt
 from asuka.registry import fingerprint, locate, require
 from asuka.window import scale
@@ -105,7 +106,7 @@ class MaePrior(Condition):
 def aligned(weights: str, mae: str) -> MaePrior:
     """`condition=mae`: the trained alignment and the MAE it was trained with, from folders or `tiny`."""
     network, folder = frozen_mae(mae), locate(weights, "align")
-    alignment = Alignment.from_pretrained(folder).float().eval().requires_grad_(False)
+    alignment = load(Alignment, folder).float().eval().requires_grad_(False)
     if alignment.config.trained_with is None:
         raise InputError(f"{folder}: does not say which base and MAE it was trained with; train it with stage=align")
     require("align", {"mae": alignment.config.trained_with["mae"]}, {"mae": network.fingerprint})
@@ -120,7 +121,7 @@ def learned(weights: str) -> Learned:
 def frozen_prompt(weights: str) -> LearnedPrompt:
     """A trained prompt from a folder or `tiny`, in float32. InputError where it does not say for which base."""
     folder = locate(weights, "prompt")
-    prompt = LearnedPrompt.from_pretrained(folder).float().eval().requires_grad_(False)
+    prompt = load(LearnedPrompt, folder).float().eval().requires_grad_(False)
     if prompt.config.trained_with is None:
         raise InputError(f"{folder}: does not say which base it was trained with; train it with stage=prompt")
     return prompt
@@ -142,6 +143,6 @@ def _alone(call: Callable[[Tensor, Tensor], Tensor], mae: MaskedAutoencoder, bat
 def frozen_mae(weights: str) -> MaskedAutoencoder:
     """A trained MAE from a folder or `tiny`, in float32; `fingerprint` is the hash of its weights."""
     folder = locate(weights, "mae")
-    mae = MaskedAutoencoder.from_pretrained(folder).float().eval().requires_grad_(False)
+    mae = load(MaskedAutoencoder, folder).float().eval().requires_grad_(False)
     mae.fingerprint = fingerprint(folder)
     return mae

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from asuka.batch import Batch
 from asuka.diffusion.base import LatentDiffusion
 from asuka.errors import InputError
+from asuka.loading import load
 from asuka.registry import locate, require
 from decoder import ConditionalDecoder
 
@@ -50,7 +51,7 @@ class Conditional(Decode):
 def conditional(weights: str) -> Conditional:
     """`decode=conditional`: the decoder of a folder that stage=decoder wrote, or `tiny`, frozen, in float32."""
     folder = locate(weights, "decoder")
-    decoder = ConditionalDecoder.from_pretrained(folder).float().eval().requires_grad_(False)
+    decoder = load(ConditionalDecoder, folder).float().eval().requires_grad_(False)
     if decoder.config.trained_with is None:
         raise InputError(f"{folder}: does not say which autoencoder it was trained with; train it with stage=decoder")
     return Conditional(decoder)

@@ -12,12 +12,18 @@ from asuka.assembly import assembled, folder_of
 from asuka.condition import Condition, Empty, Learned, MaePrior
 from asuka.decode import Conditional, Plain
 from asuka.diffusion.base import StableDiffusion
+from asuka.diffusion.networks import NETWORKS
 from asuka.diffusion.samplers import Concat, Sampler
 from asuka.errors import InputError
+from asuka.loading import load
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.prompt import LearnedPrompt
 from decoder import ConditionalDecoder
 from mae import MaskedAutoencoder
+
+OURS = {"mae": MaskedAutoencoder, "alignment": Alignment, "decoder": ConditionalDecoder, "prompt": LearnedPrompt}
+# Options of diffusers that change how a network is read; then diffusers reads it.
+THEIRS = ("device_map", "quantization_config")
 
 
 class Parts(DiffusionPipeline):
@@ -87,7 +93,12 @@ class Parts(DiffusionPipeline):
         kind = json.loads(index.read_text()).get("_class_name")
         if kind != cls.__name__:
             raise InputError(f"{folder} holds a {kind} and no {cls.__name__}; give a folder that save_pretrained wrote")
-        return super().from_pretrained(folder, dtype=dtype, **options)
+        networks = _networks(folder, index, dtype, options)
+        try:
+            return super().from_pretrained(folder, dtype=dtype, **networks, **options)
+        except (OSError, ValueError) as error:
+            cause = " ".join(str(error).split())[:200]
+            raise InputError(f"{folder}: no pipeline can be read there ({cause}); give it as it was saved") from error
 
     @classmethod
     def of(cls, method: DiffusionInpainter) -> "Parts":
@@ -150,3 +161,13 @@ class Parts(DiffusionPipeline):
         if self.alignment is not None:
             return MaePrior(self.mae, self.alignment)
         return self.condition if self.prompt is None else Learned(self.prompt)
+
+
+def _networks(folder: Path, index: Path, dtype: torch.dtype, options: dict[str, object]) -> dict[str, nn.Module]:
+    """The networks of a saved pipeline that the caller gives none for, read strictly: diffusers would warn of a missing
+    weight and draw it at random. InputError where one is not whole."""
+    if any(options.get(word) for word in THEIRS):
+        return {}
+    saved, kinds = json.loads(index.read_text()), {**NETWORKS, **OURS}
+    wanted = [name for name in kinds if name not in options and saved.get(name, [None])[0] is not None]
+    return {name: load(kinds[name], folder / name, dtype, options.get("variant")).eval() for name in wanted}

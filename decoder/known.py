@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from decoder.rows import Rows
+
 ROWS = 16_384  # places that a layer is fitted to, at most
 RIDGE = 1e-3  # added to the diagonal, as a share of its mean
 
@@ -28,6 +30,14 @@ class KnownEncoder(nn.Module):
         features = [self.layers[0](seen)]
         for layer in self.layers[1:]:
             features.append(layer(F.relu(features[-1])))
+        return features
+
+    def rows(self, seen: Rows) -> list[Rows]:
+        """The same of rows; those at full size, the largest, are computed when they are asked for."""
+        features = [seen.convolved(self.layers[0])]
+        for layer in self.layers[1:]:
+            coarser = features[-1].mapped(F.relu).convolved(layer)
+            features.append(coarser if coarser.height == seen.height else coarser.kept())
         return features
 
     @torch.no_grad()

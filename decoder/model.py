@@ -11,6 +11,8 @@ from diffusers.models.autoencoders.vae import Decoder
 from torch import Tensor, nn
 
 from decoder.known import KnownEncoder
+from decoder.rows import Rows
+from decoder.strips import finish, small
 
 
 class ConditionalDecoder(ModelMixin, ConfigMixin):
@@ -98,16 +100,37 @@ class ConditionalDecoder(ModelMixin, ConfigMixin):
         self._check_sizes(latents, image, mask)
         # Filled as well as multiplied: whatever lies under the hole, NaN included, leaves no trace.
         image = (image * (1 - mask)).masked_fill(mask >= 1, 0)
-        known = self.known_encoder(torch.cat([image, mask], dim=1).to(self.dtype))
-        holes = [(mask > 0).to(self.dtype)]
-        for _ in self.decoder.up_blocks[1:]:
-            # Any hole pixel makes a hole cell: the released area mean > 0, without its rounding.
-            holes.append(F.max_pool2d(holes[-1], 2))
+        seen = torch.cat([image, mask], dim=1).to(self.dtype)
+        if not small(self.decoder, *image.shape[-2:]):
+            return self._in_strips(latents, seen, mask)
+        known, holes = self.known_encoder(seen), self._holes(mask)
         stream = self._middle(latents)
         for block, features, hole in zip(self.decoder.up_blocks, known[:0:-1], holes[::-1], strict=True):
             stream = block(_put_in(stream, features, hole))
         # As released: here, and only here, a soft mask blends.
         return self._end(_put_in(stream, known[0], mask))
+
+    def _in_strips(self, latents: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
+        """The same of a large picture, in a third of the memory."""
+        known, holes = self.known_encoder.rows(Rows.of(seen)), [mask, *self._holes(mask)]
+
+        def enter(stream: Rows) -> Rows:
+            features, hole = known.pop(), holes.pop()  # from the coarsest on; what was read is given back
+
+            def rows(first: int, last: int) -> Tensor:
+                return _put_in(stream.rows(first, last), features.rows(first, last), hole[:, :, first:last])
+
+            return Rows(stream.height, stream.width, rows)
+
+        return finish(self.decoder, self._middle(latents), enter)
+
+    def _holes(self, mask: Tensor) -> list[Tensor]:
+        """The hole (B, 1, h, w) as every level of the decoder reads it, finest first."""
+        holes = [(mask > 0).to(self.dtype)]
+        for _ in self.decoder.up_blocks[1:]:
+            # Any hole pixel makes a hole cell: the released area mean > 0, without its rounding.
+            holes.append(F.max_pool2d(holes[-1], 2))
+        return holes
 
     @torch.no_grad()
     def _start(self, scaling_factor: float, shift_factor: float) -> None:

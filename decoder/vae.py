@@ -90,8 +90,8 @@ class ConditionalVae(AsymmetricAutoencoderKL):
     def enable_tiling(self) -> None:
         """Refused by ValueError: tiles would not know each other's known pixels."""
         raise ValueError(
-            "ConditionalVae decodes no tiles, for each would see only its own known pixels; save memory by "
-            "enable_vae_slicing, or fill a smaller picture."
+            "ConditionalVae decodes no tiles, for each would see only its own known pixels; large "
+            "pictures go through in strips by themselves, and enable_vae_slicing takes them one by one."
         )
 
     def save_pretrained(self, save_directory: str, **options: object) -> None:

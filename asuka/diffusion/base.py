@@ -12,6 +12,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from asuka.batch import Batch
 from asuka.diffusion.prediction import PREDICTIONS
 from asuka.errors import InputError
+from decoder.strips import decode, encode
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,12 @@ class LatentDiffusion(nn.Module):
                 f"pictures of {height} x {width} pixels do not fit a base whose cells have {self.multiple} pixels; "
                 f"give multiples, best {self.size} x {self.size}"
             )
-        mean = self.vae.encode(image.to(self.vae.dtype)).latent_dist.mean
+        mean = encode(self.vae, image.to(self.vae.dtype))
         return ((mean - self.shift) * self.vae.config.scaling_factor).to(image.dtype)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents (B, C, h, w) -> (B, 3, h f, w f), about [-1, 1]."""
-        return self.vae.decode(self.unscale(latents.to(self.vae.dtype))).sample.to(latents.dtype)
+        return decode(self.vae, self.unscale(latents.to(self.vae.dtype))).to(latents.dtype)
 
     def unscale(self, latents: Tensor) -> Tensor:
         """Scaled latents as the autoencoder itself reads them."""

@@ -15,6 +15,7 @@ from asuka.diffusion.flux_convert import convert_transformer, convert_vae
 from asuka.diffusion.precision import precision
 from asuka.disk import growing
 from asuka.errors import InputError
+from asuka.loading import load
 from asuka.registry import fingerprint
 
 EMPTY = "empty_text.safetensors"
@@ -32,8 +33,8 @@ def flux_fill(weights: str, size: int, guidance: float, dtype: str) -> FluxFill:
     of the empty text's embeddings in it.
     """
     kind, folder = precision(dtype), folder_of(weights)
-    transformer = FluxTransformer2DModel.from_pretrained(folder, subfolder="transformer", torch_dtype=kind)
-    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=kind)
+    transformer = load(FluxTransformer2DModel, folder / "transformer", kind)
+    vae = load(AutoencoderKL, folder / "vae", kind)
     scheduler = FlowMatchEulerDiscreteScheduler.from_pretrained(folder, subfolder="scheduler")
     base = FluxFill(vae, transformer, scheduler, read_empty(folder), size, guidance).eval().requires_grad_(False)
     if base.inputs != base.wanted:
@@ -117,9 +118,9 @@ def encode_empty(folder: Path) -> tuple[Tensor, Tensor]:
             f"{folder}: there is no {', '.join(missing)}; fetch the whole repository, or give the released vec.pt and "
             "txt_256.pt to scripts/convert_official.py"
         )
-    pooled = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder")(_ids(folder, "tokenizer", None))
+    pooled = load(CLIPTextModel, folder / "text_encoder")(_ids(folder, "tokenizer", None))
     # Without an attention mask, as FLUX was trained: padding is read like words.
-    sequence = T5EncoderModel.from_pretrained(folder, subfolder="text_encoder_2")(_ids(folder, "tokenizer_2", LENGTH))
+    sequence = load(T5EncoderModel, folder / "text_encoder_2")(_ids(folder, "tokenizer_2", LENGTH))
     return sequence.last_hidden_state, pooled.pooler_output
 
 

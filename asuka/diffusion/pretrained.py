@@ -1,19 +1,20 @@
 """A base from a folder in diffusers' layout."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from asuka.diffusion.base import StableDiffusion
 from asuka.errors import InputError
+from asuka.loading import load
 from asuka.registry import fingerprint, locate
 
-Network = UNet2DConditionModel | AutoencoderKL | CLIPTextModel
+Network = TypeVar("Network", UNet2DConditionModel, AutoencoderKL, CLIPTextModel)
 # What the libraries raise for files that are none, or not all of it.
-BROKEN = (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError)
+BROKEN = (OSError, ValueError, KeyError, TypeError)
 
 
 def pretrained(weights: str) -> StableDiffusion:
@@ -34,10 +35,9 @@ def read_folder(folder: Path, tokenizer: str | None, dtype: torch.dtype) -> Stab
     Only .safetensors are read, those in half precision (.fp16.) where there are no others. InputError where something
     is missing, broken, or does not fit.
     """
-    unet = _network(UNet2DConditionModel, folder / "unet", dtype)
     base = StableDiffusion(
         vae=_network(AutoencoderKL, folder / "vae", dtype),
-        unet=unet,
+        unet=_network(UNet2DConditionModel, folder / "unet", dtype),
         text_encoder=_network(CLIPTextModel, folder / "text_encoder", dtype),
         tokenizer=read_tokenizer(Path(tokenizer) if tokenizer else folder / "tokenizer"),
         scheduler=_scheduler(folder / "scheduler"),
@@ -68,24 +68,8 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _network(kind: type[Network], folder: Path, dtype: torch.dtype) -> Network:
-    files = weight_files(folder)
-    if not files or not (folder / "config.json").is_file():
-        raise InputError(
-            f"{folder}: there is no config.json with .safetensors beside it (a .bin may hold programs and is left); "
-            "give a whole folder in diffusers' layout"
-        )
-    variant = "fp16" if ".fp16." in files[0].name else None
-    try:
-        network, told = kind.from_pretrained(
-            folder, dtype=dtype, variant=variant, use_safetensors=True, output_loading_info=True
-        )
-    except BROKEN as error:
-        raise _unreadable(folder, error) from error
-    if missing := [*told["missing_keys"], *told["mismatched_keys"]]:
-        raise InputError(
-            f"{folder}: {len(missing)} weights are missing or of another size, such as {missing[0]}; fetch it again"
-        )
-    return network
+    variant = "fp16" if any(".fp16." in file.name for file in weight_files(folder)) else None
+    return load(kind, folder, dtype, variant)
 
 
 def _scheduler(folder: Path) -> DDIMScheduler:

@@ -1,13 +1,16 @@
 """method=any_pipeline: any inpainting pipeline of diffusers, as its makers ship it."""
 
 import inspect
+from pickle import UnpicklingError
 
 import torch
 from diffusers import AutoPipelineForInpainting
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from asuka.batch import Batch
 from asuka.errors import InputError
+from asuka.loading import check_finite
 from asuka.methods.inpainter import Inpainter
 from asuka.methods.padding import padded
 from asuka.seeding import generator
@@ -37,7 +40,7 @@ class AnyPipeline(Inpainter):
             raise InputError(f"method.dtype={dtype}: choose one of {', '.join(DTYPES)}")
         try:
             self.pipeline = AutoPipelineForInpainting.from_pretrained(path, dtype=DTYPES[dtype])
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError, UnpicklingError, SafetensorError) as error:
             cause = " ".join(str(error).split())[:200]
             raise InputError(
                 f"method.path={path}: diffusers makes no inpainting pipeline of it ({cause}); give a folder in its "
@@ -52,6 +55,8 @@ class AnyPipeline(Inpainter):
         self.parts = nn.ModuleDict(
             {name: part for name, part in self.pipeline.components.items() if isinstance(part, nn.Module)}
         )
+        for part in self.parts.values():
+            check_finite(f"method.path={path}", part)
         self.requires_grad_(False)
 
     @torch.no_grad()

@@ -17,6 +17,7 @@ from asuka.diffusion.pretrained import pretrained
 from asuka.diffusion.samplers import Concat
 from asuka.diffusion.tiny import build_scheduler, build_text_encoder, build_tokenizer, build_unet
 from asuka.image import paste
+from asuka.loading import load
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.registry import fingerprint, locate
 from asuka.seeding import rand
@@ -120,7 +121,7 @@ def _others(captions: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _new_base(data: object, vae: str, channels: list[int]) -> StableDiffusion:
-    autoencoder = AutoencoderKL.from_pretrained(locate(vae, "base/vae")).float().eval().requires_grad_(False)
+    autoencoder = load(AutoencoderKL, locate(vae, "base/vae")).float().eval().requires_grad_(False)
     tokenizer = build_tokenizer(data.train.captions())
     return StableDiffusion(
         autoencoder, build_unet(channels), build_text_encoder(tokenizer), tokenizer, build_scheduler()

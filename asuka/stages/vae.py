@@ -9,6 +9,7 @@ from torch import Tensor
 from asuka.batch import Batch
 from asuka.diffusion.tiny import build_vae
 from asuka.errors import InputError
+from asuka.loading import load
 from asuka.registry import fingerprint, locate
 from asuka.seeding import rand, randn
 from asuka.training.stage import Losses, Stage
@@ -73,4 +74,4 @@ class VaeStage(Stage):
 
 
 def _load(weights: str) -> AutoencoderKL:
-    return AutoencoderKL.from_pretrained(locate(weights, "base/vae")).float()
+    return load(AutoencoderKL, locate(weights, "base/vae")).float()
