@@ -10,7 +10,7 @@ comes with the extra `dev`.
 import argparse
 import importlib
 
-from asuka.errors import InputError
+from asuka.options import run
 
 
 def main() -> None:
@@ -28,7 +28,4 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        raise SystemExit(str(error)) from error
+    run(main)

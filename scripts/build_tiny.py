@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from asuka.errors import InputError
+from asuka.options import run
 from asuka.registry import ASSETS, fingerprint
 
 
@@ -162,7 +162,4 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        raise SystemExit(str(error)) from error
+    run(main)

@@ -10,7 +10,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-from asuka.errors import InputError
+from asuka.options import run
 
 
 def main() -> None:
@@ -22,7 +22,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        raise SystemExit(str(error)) from error
+    run(main)

@@ -19,7 +19,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-from asuka.errors import InputError
+from asuka.options import run
 
 
 def main() -> None:
@@ -37,7 +37,4 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        raise SystemExit(str(error)) from error
+    run(main)

@@ -12,8 +12,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-from asuka.errors import InputError
-from asuka.options import add_arguments
+from asuka.options import add_arguments, run
 
 
 def main() -> None:
@@ -32,7 +31,4 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        raise SystemExit(str(error)) from error
+    run(main)

@@ -10,8 +10,7 @@ excess of the seam once the known pixels are pasted back (dE76).
 import argparse
 import importlib
 
-from asuka.errors import InputError
-from asuka.options import add_arguments
+from asuka.options import add_arguments, run
 
 
 def main() -> None:
@@ -29,7 +28,4 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        raise SystemExit(str(error)) from error
+    run(main)
