@@ -6,7 +6,6 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from asuka.commands.inpaint import memory
 from asuka.config import build_all, guard, guard_parts
 from asuka.data.made import Made
 from asuka.data.manifest import digest as data_digest
@@ -23,7 +22,7 @@ from asuka.evaluation.sheets import draw_sheets
 from asuka.evaluation.table import table
 from asuka.metrics.table import Protocol, chosen
 from asuka.training import world
-from asuka.training.machine import device, wait
+from asuka.training.machine import device, memory, wait
 
 WORK = "chunks"  # what a run's folder has as soon as anything is measured
 SHOWN = 10  # sentences about what failed

@@ -1,6 +1,5 @@
 """What `asuka.inpaint` does."""
 
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +24,7 @@ from asuka.methods.inpainter import Inpainter
 from asuka.paste import PASTES
 from asuka.photo import Photo
 from asuka.pipeline import AsukaPipeline, check_words
-from asuka.training.machine import device
+from asuka.training.machine import device, memory
 
 # Jobs -> their photos with filled holes.
 Filler = Callable[[list[Job]], list[Image.Image]]
@@ -116,11 +115,3 @@ def _by_itself(config: DictConfig, method: Inpainter, place: torch.device) -> Fi
 def _sources(jobs: list[Job]) -> tuple[list[Photo], list[np.ndarray]]:
     """What a pipeline reads of jobs whose notes are said and whose masks are read."""
     return [replace(job.photo, notes=()) for job in jobs], [job.hole for job in jobs]
-
-
-def memory() -> str:
-    """Peak memory of this process, and of the GPU where it works on one."""
-    host = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB peak memory"
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return f"{host}, {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB on the GPU"
-    return host

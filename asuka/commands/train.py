@@ -5,13 +5,13 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from asuka.commands.inpaint import memory
 from asuka.config import build, build_all, guard, guard_parts
 from asuka.data.stream import Fixed, Visits
 from asuka.diffusion.quiet import quiet_libraries
 from asuka.seeding import seed_of
 from asuka.training.log import Table, table_text
 from asuka.training.loop import fit
+from asuka.training.machine import memory
 
 
 def train(config: DictConfig) -> Table:

@@ -1,4 +1,7 @@
-"""The device of this process, and waiting for the others."""
+"""The device of this process, the memory it took, and waiting for the others."""
+
+import resource
+import sys
 
 import torch
 from accelerate import PartialState
@@ -30,3 +33,12 @@ def wait() -> None:
     """Go on when all processes have come here, each after it asked for its `device`."""
     if world.size() > 1:
         PartialState().wait_for_everyone()
+
+
+def memory() -> str:
+    """Peak memory of this process, and of the GPU where it works on one."""
+    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB elsewhere
+    host = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.2f} GiB peak memory"
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return f"{host}, {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB on the GPU"
+    return host
