@@ -56,9 +56,10 @@ def test_the_same_training_may_be_evaluated_anew(tmp_path: Path) -> None:
 
 
 def test_places_are_those_of_the_training(tmp_path: Path) -> None:
-    one = points(tmp_path, *ALIGN, "sweep.point=attn", "base.weights=sd15", "data.size=512", "seed=3")[0]
+    typed = ["base=sd15_inpaint", "base.weights=sd15", "data.size=512"]
+    one = points(tmp_path, *ALIGN, "sweep.point=attn", *typed, "seed=3")[0]
     assert one.legs[0].words[-2:] == ["seed=3", f"run_dir={one.folder}"]
-    assert "base.weights=sd15" in one.evaluate.words and "data.size=512" in one.evaluate.words
+    assert set(typed) < set(one.evaluate.words)
     assert f"method.condition.weights={one.folder}/weights" in one.evaluate.words
 
 

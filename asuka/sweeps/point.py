@@ -73,7 +73,8 @@ def _evaluation(sweep: DictConfig, trained: Leg, known: Places | None) -> Leg | 
     if known is None or not (sweep.evaluate or sweep.more):
         return None  # a training that cannot be read will not come to it
     places = known | {"weights": trained.run_dir / "weights", "sweep.photos": sweep.photos}
-    words = _merged([_filled(word, places) for word in sweep.evaluate], list(sweep.more))
+    base = [word for word in trained.words if _key(word).partition(".")[0] == "base"]  # whichever was trained on
+    words = _merged(_merged(base, [_filled(word, places) for word in sweep.evaluate]), list(sweep.more))
     return _leg("evaluate", words, trained.run_dir / "evaluation")[0]
 
 
