@@ -96,7 +96,7 @@ def _each(pairs: Made, use: Callable[[Recipe, Taken], T]) -> list[T]:
         except InputError as error:
             bad.append(str(error))
     if bad:
-        raise InputError(f"{len(bad)} of {len(pairs)} pairs cannot be used: {shown(bad, '; ')}")
+        raise InputError(f"{len(bad)} of {len(pairs)} pairs cannot be used: {shown(list(dict.fromkeys(bad)), '; ')}")
     return used
 
 
