@@ -5,8 +5,15 @@ from transformers import CLIPTextConfig
 
 
 def unet(channels: int) -> UNet2DConditionModel:
-    """Its U-Net (860 million parameters) that reads so many channels, 9 for inpainting and 4 for texts; untrained, on
-    the default device; the meta device costs no memory."""
+    """Its U-Net (860 million parameters) that reads so many channels, 9 for inpainting and 4 for texts."""
+    return shaped_unet(channels, 768, 8, linear=False)
+
+
+def shaped_unet(channels: int, context_dim: int, heads: int | list[int], linear: bool) -> UNet2DConditionModel:
+    """The U-Net of all Stable Diffusions up to 2, untrained, on the default device; the meta device costs no memory.
+
+    heads: what diffusers calls `attention_head_dim`; linear: projections around the attention in place of convolutions.
+    """
     return UNet2DConditionModel(
         sample_size=64,
         in_channels=channels,
@@ -15,8 +22,9 @@ def unet(channels: int) -> UNet2DConditionModel:
         up_block_types=("UpBlock2D", *("CrossAttnUpBlock2D",) * 3),
         block_out_channels=(320, 640, 1280, 1280),
         layers_per_block=2,
-        cross_attention_dim=768,
-        attention_head_dim=8,
+        cross_attention_dim=context_dim,
+        attention_head_dim=heads,
+        use_linear_projection=linear,
     )
 
 

@@ -3,22 +3,13 @@
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextConfig
 
+from asuka.diffusion.sd15 import shaped_unet
+
 
 def unet(channels: int) -> UNet2DConditionModel:
     """Its U-Net (866 million parameters) that reads so many channels, untrained, on the default device: heads of 64
     channels, linear projections, and a wider context."""
-    return UNet2DConditionModel(
-        sample_size=64,
-        in_channels=channels,
-        out_channels=4,
-        down_block_types=(*("CrossAttnDownBlock2D",) * 3, "DownBlock2D"),
-        up_block_types=("UpBlock2D", *("CrossAttnUpBlock2D",) * 3),
-        block_out_channels=(320, 640, 1280, 1280),
-        layers_per_block=2,
-        cross_attention_dim=1024,
-        attention_head_dim=[5, 10, 20, 20],
-        use_linear_projection=True,
-    )
+    return shaped_unet(channels, 1024, [5, 10, 20, 20], linear=True)
 
 
 def text() -> CLIPTextConfig:

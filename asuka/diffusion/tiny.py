@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from asuka.diffusion.sd15 import scheduler
+
 CONTEXT_DIM = 128
 TEXT_LENGTH = 32
 VOCABULARY = 512
@@ -75,13 +77,4 @@ def build_tokenizer(captions: Iterable[str]) -> CLIPTokenizer:
 
 def build_scheduler() -> DDIMScheduler:
     """Stable Diffusion's noise schedule; trailing steps, so that sampling starts where pure noise was trained."""
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-        timestep_spacing="trailing",
-    )
+    return DDIMScheduler.from_config(scheduler().config, timestep_spacing="trailing")
