@@ -22,6 +22,7 @@ from asuka.training.checkpoint import Checkpoint
 from asuka.training.ema import Ema
 from asuka.training.knobs import LoopConfig
 from asuka.training.log import Table
+from asuka.training.machine import joined
 from asuka.training.report import Report
 from asuka.training.signals import StopRequest
 from asuka.training.spread import spread
@@ -146,18 +147,14 @@ def _machine(loop: LoopConfig, run_dir: Path) -> Accelerator:
             f"{cutter} is set: what is trained would be cut up as well, and then has no average and no checkpoint; "
             "launch with conf/accelerate/multi_gpu.yaml, and give loop.frozen=spread for large frozen networks"
         )
-    machine = Accelerator(
-        mixed_precision=loop.precision,
-        cpu=loop.device == "cpu",
-        log_with=None if loop.tracker == "none" else loop.tracker,
-        project_dir=run_dir / "tensorboard",
-    )
-    if machine.num_processes != world.size():
-        raise InputError(
-            f"WORLD_SIZE={world.size()}, but {machine.num_processes} processes train together; start them with "
-            "torchrun or accelerate launch, on CPUs with ACCELERATE_USE_CPU=true"
+    return joined(
+        lambda: Accelerator(
+            mixed_precision=loop.precision,
+            cpu=loop.device == "cpu",
+            log_with=None if loop.tracker == "none" else loop.tracker,
+            project_dir=run_dir / "tensorboard",
         )
-    return machine
+    )
 
 
 def _bar(machine: Accelerator, start: int, steps: int, name: str) -> tqdm:
