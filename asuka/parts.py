@@ -18,6 +18,7 @@ from asuka.errors import InputError
 from asuka.loading import load
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.prompt import LearnedPrompt
+from asuka.registry import kind_of
 from decoder import ConditionalDecoder
 from mae import MaskedAutoencoder
 
@@ -90,7 +91,7 @@ class Parts(DiffusionPipeline):
         if not index.exists():
             pipeline = cls.of(assembled(folder))
             return pipeline if dtype == torch.float32 else pipeline.to(dtype)
-        kind = json.loads(index.read_text()).get("_class_name")
+        kind = kind_of(index)
         if kind != cls.__name__:
             raise InputError(f"{folder} holds a {kind} and no {cls.__name__}; give a folder that save_pretrained wrote")
         networks = _networks(folder, index, dtype, options)

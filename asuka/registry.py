@@ -26,10 +26,18 @@ def locate(weights: str, part: str) -> Path:
     index = next((file for file in (folder / "model_index.json", folder / "config.json") if file.exists()), None)
     if index is None:
         raise InputError(f"no weights at {folder}; give a folder that {stage} wrote, or 'tiny'")
-    found = json.loads(index.read_text()).get("_class_name")
+    found = kind_of(index)
     if found != kind:
         raise InputError(f"{folder} holds a {found} and no {kind}; give a folder that {stage} wrote, or 'tiny'")
     return folder
+
+
+def kind_of(index: Path) -> str | None:
+    """The class that a folder's model_index.json or config.json names. InputError where it cannot be read."""
+    try:
+        return json.loads(index.read_text()).get("_class_name")
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{index} cannot be read; fetch it again") from error
 
 
 def fingerprint(folder: Path, files: Sequence[Path] | None = None) -> str:

@@ -85,6 +85,16 @@ def test_a_file_that_is_not_whole_is_refused(door: tuple, share: float) -> None:
         read()
 
 
+@pytest.mark.parametrize("part", ["base", "mae", "align", "decoder", "prompt", "flux"])
+def test_half_an_index_is_a_sentence(toy: Path, part: str, tmp_path: Path) -> None:
+    shutil.copytree(toy / part, tmp_path / part)
+    (tmp_path / "whole").symlink_to(toy)
+    index = next(f for f in (tmp_path / part / n for n in ("model_index.json", "config.json")) if f.exists())
+    index.write_text(index.read_text()[:20])
+    with pytest.raises(InputError, match=f"{index.name} cannot be read; fetch it again"):
+        next(read for name, _, read in DOORS.values() if name == part)(tmp_path / part)
+
+
 def test_a_missing_weight_is_not_drawn_at_random(door: tuple) -> None:
     file, read = door
     changed(file, lambda state, name: state.pop(name))

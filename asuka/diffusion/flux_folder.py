@@ -16,7 +16,7 @@ from asuka.diffusion.precision import precision
 from asuka.disk import growing
 from asuka.errors import InputError
 from asuka.loading import load
-from asuka.registry import fingerprint
+from asuka.registry import fingerprint, kind_of
 
 EMPTY = "empty_text.safetensors"
 LENGTH = 256  # of the empty text's sequence: as long as the alignment's, so that the two can be mixed
@@ -49,7 +49,7 @@ def flux_fill(weights: str, size: int, guidance: float, dtype: str) -> FluxFill:
 def folder_of(weights: str) -> Path:
     """The folder of a FLUX Fill; InputError where it is none."""
     folder, index = Path(weights), Path(weights, "model_index.json")
-    kind = json.loads(index.read_text()).get("_class_name") if index.exists() else "no model_index.json"
+    kind = kind_of(index) if index.exists() else "no model_index.json"
     if kind != PIPELINE:
         raise InputError(
             f"base.weights={weights}: holds {kind} where a {PIPELINE} is wanted; give the folder of 'hf download "

@@ -1,6 +1,5 @@
 """Stable Diffusion at real size: from a folder, one file, the hub, or a name of the weight table."""
 
-import json
 import re
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from asuka.errors import InputError
 from asuka.foreign.hub import snapshot
 from asuka.foreign.store import fetch
 from asuka.foreign.table import TABLE
+from asuka.registry import kind_of
 
 PIPELINES = ("StableDiffusionInpaintPipeline", "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
 SD15 = Sizes(sd15.unet, sd15.vae, sd15.text, sd15.scheduler)
@@ -83,10 +83,7 @@ def _place(weights: str) -> Path:
 
 def _check_pipeline(folder: Path) -> None:
     index = folder / "model_index.json"
-    try:
-        kind = json.loads(index.read_text())["_class_name"] if index.exists() else "no model_index.json"
-    except (ValueError, KeyError) as error:
-        raise InputError(f"{index} cannot be read; fetch it again") from error
+    kind = kind_of(index) if index.exists() else "no model_index.json"
     if kind not in PIPELINES:
         raise InputError(
             f"base.weights={folder}: holds {kind} where one of {', '.join(PIPELINES)} is wanted; give the folder of a "
