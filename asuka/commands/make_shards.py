@@ -12,7 +12,7 @@ from tqdm import tqdm
 from asuka.data.files import Files
 from asuka.data.shard_index import BLOCK, beside, parsed, scan, written
 from asuka.data.shards import twins_of
-from asuka.disk import disk_errors, half_of, sync, write_file
+from asuka.disk import growing, sync, write_file
 from asuka.errors import InputError
 from asuka.stems import shown
 
@@ -87,20 +87,14 @@ def _there(target: Path, shards: dict[Path, list[Wanted]]) -> set[Path]:
 
 def _write(files: Files, plan: list[Wanted], shard: Path, bar: tqdm) -> None:
     """A shard, and then its index; each has its name when it is whole."""
-    half = half_of(shard)
-    with disk_errors(shard):
-        shard.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with tarfile.open(half, "w", format=tarfile.PAX_FORMAT) as archive:
-                for one in plan:
-                    _add(archive, one.name, files.read(one.name))
-                    if one.caption:
-                        _add(archive, Path(one.name).with_suffix(".txt").as_posix(), one.caption.encode())
-                    bar.update()
-            sync(half)
-            half.replace(shard)
-        finally:
-            half.unlink(missing_ok=True)
+    with growing(shard) as half:
+        with tarfile.open(half, "w", format=tarfile.PAX_FORMAT) as archive:
+            for one in plan:
+                _add(archive, one.name, files.read(one.name))
+                if one.caption:
+                    _add(archive, Path(one.name).with_suffix(".txt").as_posix(), one.caption.encode())
+                bar.update()
+        sync(half)
     write_file(Path(beside(str(shard))), written(scan(str(shard)), shard.stat().st_size))
 
 

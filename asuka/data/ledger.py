@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from asuka.batch import Unread
+from asuka.disk import write_file
 from asuka.errors import InputError
 
 NAMED = 3  # pictures that the stop names; the file has them all
@@ -42,9 +43,7 @@ class Ledger:
             told = self._read()  # another process may have met the same picture in the meantime
             new = {path: reason for path, reason in met.items() if path not in told}
             self.told = told | new
-            half = self.file.with_name(f".{self.file.name}.part")
-            half.write_text("".join(json.dumps(Unread(*row)._asdict()) + "\n" for row in self.told.items()))
-            half.replace(self.file)
+            write_file(self.file, "".join(json.dumps(Unread(*row)._asdict()) + "\n" for row in self.told.items()))
         for path, reason in new.items():
             self.say(f"left out: {path}: cannot be read as a picture ({reason})")
 
