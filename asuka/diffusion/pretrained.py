@@ -1,18 +1,18 @@
 """A base from a folder in diffusers' layout."""
 
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
+from diffusers import DDIMScheduler
+from torch import nn
+from transformers import CLIPTokenizer
 
 from asuka.diffusion.base import StableDiffusion
+from asuka.diffusion.networks import NETWORKS
 from asuka.errors import InputError
 from asuka.loading import load
 from asuka.registry import fingerprint, locate
 
-Network = TypeVar("Network", UNet2DConditionModel, AutoencoderKL, CLIPTextModel)
 # What the libraries raise for files that are none, or not all of it.
 BROKEN = (OSError, ValueError, KeyError, TypeError)
 
@@ -36,13 +36,11 @@ def read_folder(folder: Path, tokenizer: str | None, dtype: torch.dtype) -> Stab
     is missing, broken, or does not fit.
     """
     base = StableDiffusion(
-        vae=_network(AutoencoderKL, folder / "vae", dtype),
-        unet=_network(UNet2DConditionModel, folder / "unet", dtype),
-        text_encoder=_network(CLIPTextModel, folder / "text_encoder", dtype),
+        **{name: _network(kind, folder / name, dtype) for name, kind in NETWORKS.items()},
         tokenizer=read_tokenizer(Path(tokenizer) if tokenizer else folder / "tokenizer"),
         scheduler=_scheduler(folder / "scheduler"),
     )
-    files = [file for name in ("text_encoder", "unet", "vae") for file in weight_files(folder / name)]
+    files = [file for name in sorted(NETWORKS) for file in weight_files(folder / name)]
     base.fingerprint = fingerprint(folder, files)
     base.vae_fingerprint = fingerprint(folder / "vae", weight_files(folder / "vae"))
     return base
@@ -67,7 +65,7 @@ def weight_files(folder: Path) -> list[Path]:
     return [file for file in files if ".fp16." not in file.name] or files
 
 
-def _network(kind: type[Network], folder: Path, dtype: torch.dtype) -> Network:
+def _network(kind: type[nn.Module], folder: Path, dtype: torch.dtype) -> nn.Module:
     variant = "fp16" if any(".fp16." in file.name for file in weight_files(folder)) else None
     return load(kind, folder, dtype, variant)
 
