@@ -18,6 +18,7 @@ from asuka.data.ledger import Ledger
 from asuka.data.stream import Fixed, Visits, fixed_batches, training_batches
 from asuka.errors import InputError, StoppedError
 from asuka.training import world
+from asuka.training.attention import fastest
 from asuka.training.checkpoint import Checkpoint
 from asuka.training.ema import Ema
 from asuka.training.knobs import LoopConfig
@@ -124,7 +125,7 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     for place, batch in enumerate(parts):
         last = place == len(parts) - 1
-        with machine.autocast():
+        with machine.autocast(), fastest(machine.device, loop.precision):
             losses = wrapped(batch, step / loop.steps)
         for name, value in losses.items():
             totals[name] = totals.get(name, 0) + value.detach().sum() / share
