@@ -76,5 +76,12 @@ def build_tokenizer(captions: Iterable[str]) -> CLIPTokenizer:
 
 
 def build_scheduler() -> DDIMScheduler:
-    """Stable Diffusion's noise schedule; trailing steps, so that sampling starts where pure noise was trained."""
-    return DDIMScheduler.from_config(scheduler().config, timestep_spacing="trailing")
+    """Stable Diffusion's noise schedule, ended in pure noise, where trailing steps start (Lin et al. 2024, "Common
+    diffusion noise schedules and sample steps are flawed"), and its velocity: a small U-Net that predicts noise is a
+    poor judge of colour where there is hardly anything but noise."""
+    return DDIMScheduler.from_config(
+        scheduler().config,
+        timestep_spacing="trailing",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+    )
