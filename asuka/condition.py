@@ -1,19 +1,28 @@
 """What the hole should contain: (base, batch) -> context."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from asuka.alignment import Alignment
 from asuka.batch import Batch
+from asuka.data.made import Made
+from asuka.data.others import Others
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.errors import InputError
+from asuka.image import to_tensor
 from asuka.loading import load
 from asuka.prompt import LearnedPrompt
 from asuka.registry import fingerprint, locate, require
 from asuka.window import scale
 from mae import MaskedAutoencoder
+
+ALONE = (
+    "condition=other takes its prior from another picture of a set that is measured, and here is no set; give one to "
+    "python -m asuka.evaluate, or take condition=mae"
+)
 
 
 class Condition(nn.Module):
@@ -28,6 +37,13 @@ class Condition(nn.Module):
     def parts(self) -> dict[str, nn.Module]:
         """The networks that it brings along, by their name in a pipeline's folder."""
         return {}
+
+    def among(self, pairs: Made) -> None:
+        """As asuka.methods.inpainter.Inpainter's; most read nothing of it."""
+
+    def mark(self, name: str) -> str:
+        """As asuka.methods.inpainter.Inpainter's."""
+        return ""
 
 
 class Empty(Condition):
@@ -103,6 +119,43 @@ class MaePrior(Condition):
         return thought(self.mae, batch)
 
 
+class Other(MaePrior):
+    """The control of ASUKA's prior: that of another photograph of the set, under this picture's own hole.
+
+    Which one is a function of `seed` and the picture's name (asuka.data.others). It is shown at the size of the window
+    that is filled, all of its central square: where the window is the whole picture, as in any benchmark at the base's
+    own size, that is what `condition=mae` would be shown of it under this hole.
+    """
+
+    def __init__(self, mae: MaskedAutoencoder, alignment: Alignment, seed: int):
+        super().__init__(mae, alignment)
+        self.seed = seed
+        self._others: Others | None = None
+
+    def parts(self) -> dict[str, nn.Module]:
+        """InputError: with these parts a pipeline would show the MAE each picture itself."""
+        raise InputError(ALONE)
+
+    def among(self, pairs: Made) -> None:
+        """InputError where they are of a single photograph."""
+        self._others = Others(pairs, self.seed)
+
+    def mark(self, name: str) -> str:
+        """The hash of the other photograph."""
+        return self._known().mark(name)
+
+    def forward(self, base: LatentDiffusion, batch: Batch) -> Context:
+        """InputError, naming it, where another photograph cannot be read, and where there is no set."""
+        others, side = self._known(), batch.image.shape[-1]
+        images = torch.stack([to_tensor(others.picture(name, side)) for name in batch.name])
+        return super().forward(base, replace(batch, image=images.to(batch.image)).blind())
+
+    def _known(self) -> Others:
+        if self._others is None:
+            raise InputError(ALONE)
+        return self._others
+
+
 def aligned(weights: str, mae: str) -> MaePrior:
     """`condition=mae`: the trained alignment and the MAE it was trained with, from folders or `tiny`."""
     network, folder = frozen_mae(mae), locate(weights, "align")
@@ -111,6 +164,12 @@ def aligned(weights: str, mae: str) -> MaePrior:
         raise InputError(f"{folder}: does not say which base and MAE it was trained with; train it with stage=align")
     require("align", {"mae": alignment.config.trained_with["mae"]}, {"mae": network.fingerprint})
     return MaePrior(network, alignment)
+
+
+def other(weights: str, mae: str, seed: int) -> Other:
+    """`condition=other`: the same parts as `condition=mae`; `seed` decides whose prior stands for whose."""
+    prior = aligned(weights, mae)
+    return Other(prior.mae, prior.alignment, seed)
 
 
 def learned(weights: str) -> Learned:

@@ -13,6 +13,7 @@ FEW = ["method.steps=3"]
 STANDINS = {
     "method/any_pipeline": ["method.path={toy}/base", "method.steps=2"],
     "method/asuka": FEW,
+    "method/asuka_other": FEW,
     "method/blended": FEW,
     "method/folder": ["method.path={toy}/results"],
     "method/img2img": FEW,
@@ -27,6 +28,7 @@ STANDINS = {
     "method/condition/empty": [],
     "method/condition/learned": ["method.condition.weights={toy}/prompt"],
     "method/condition/mae": ["method.condition.weights={toy}/align", "method.condition.mae={toy}/mae"],
+    "method/condition/other": ["method.condition.weights={toy}/align", "method.condition.mae={toy}/mae"],
     "method/decode/conditional": ["method.decode.weights={toy}/decoder"],
     "method/decode/plain": [],
     "method/sampler/blended": [],

@@ -36,13 +36,14 @@ def evaluate(config: DictConfig) -> dict:
     data, method, *holes = build_all(config.data, config.method, *([config.masks] if config.masks else []))
     if config.draws > 1 and method.seed is None:
         raise InputError(f"draws={config.draws}: this method draws nothing at random; leave draws=1")
-    pairs = data.pairs(holes[0] if holes else None, config.holes, config.seed)
-    pairs = pairs if config.count is None else pairs.first(config.count)
+    every = data.pairs(holes[0] if holes else None, config.holes, config.seed)
+    pairs = every if config.count is None else every.first(config.count)
     guard(run_dir, config, WORK)
     weights = digest(method)
     guard_parts(run_dir, {"method": weights}, WORK)
     place = device(config.device)  # before anything waits for another process
     pairs = _frozen(pairs, run_dir)
+    method.among(pairs.followed(every))
     harness = Harness(method.to(place).eval(), pairs, protocol, run_dir, config.draws, config.batch_size, place)
     harness.run()
     wait()

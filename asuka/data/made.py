@@ -164,6 +164,10 @@ class Made:
         kept = set(list(dict.fromkeys(self.photos))[:count])
         return Made(self.source, [recipe for recipe in self.recipes if stem(recipe.photo) in kept], self.words)
 
+    def followed(self, every: "Made") -> "Made":
+        """These pairs with what is known of them, and the rest of a set that they are the first of."""
+        return Made(self.source, [*self.recipes, *every.recipes[len(self) :]], self.words)
+
     def summary(self) -> str:
         """One line: how many there are."""
         count = len(set(self.photos))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from asuka.batch import Batch
 from asuka.condition import Condition
+from asuka.data.made import Made
 from asuka.decode import Decode
 from asuka.diffusion.base import Context, LatentDiffusion
 from asuka.diffusion.samplers import Noise, Sampler, Seen, unseen
@@ -39,6 +40,12 @@ class DiffusionInpainter(Inpainter):
         for part in (condition, sampler, decode):
             part.fits(base)
         self.calls = sampler.calls(steps)  # of the U-Net, or pairs of them where predictions are weighed
+
+    def among(self, pairs: Made) -> None:
+        self.condition.among(pairs)
+
+    def mark(self, name: str) -> str:
+        return self.condition.mark(name)
 
     @torch.no_grad()
     def forward(self, batch: Batch, seen: Seen = unseen) -> Tensor:

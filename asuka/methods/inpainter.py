@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from asuka.batch import Batch
+from asuka.data.made import Made
 
 
 class Inpainter(nn.Module):
@@ -15,6 +16,9 @@ class Inpainter(nn.Module):
 
     side: int | None = None
     seed: int | None = None  # of its noise; None where it draws none
+
+    def among(self, pairs: Made) -> None:
+        """Told before it fills any of them: the whole set that is measured. InputError where it cannot do with it."""
 
     def mark(self, name: str) -> str:
         """What, besides its weights and knobs, the result of that name depends on: a hash of it, or nothing."""
