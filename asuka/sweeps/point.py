@@ -87,8 +87,7 @@ def _untrained(config: DictConfig, said: list[str], own: list[str]) -> Leg:
     sweep = config.sweep
     if not (said or sweep.more):
         raise InputError(f"sweep.point={sweep.point}: trains and evaluates nothing; give it a list in sweep.each")
-    known = flattened(OmegaConf.to_container(composed("train", [*own, "run_dir=-"])))
-    places = known | {"sweep.photos": sweep.photos}
+    places = flattened(OmegaConf.to_container(config, resolve=True))
     typed = [*_shared(sweep, own), f"seed={config.seed}"]
     words = _merged(_merged([_filled(word, places) for word in said], typed), list(sweep.more))
     return _leg("evaluate", words, Path(config.run_dir))[0]

@@ -14,7 +14,7 @@ TRAINED = (
     "Evaluations of what is trained all have the same holes; the validation at the end of a training has holes by its "
     "seed."
 )
-UNTRAINED = "Where nothing is trained, holes and noise are by the seed."
+UNTRAINED = "Points that only evaluate have holes and noise by their seed."
 Numbers = dict[str, float]
 
 
