@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import yaml
@@ -114,13 +115,10 @@ class EvaluateConfig:
 def register() -> None:
     """Make the typed roots known to Hydra, `${options:GROUP}`, the words of a group, to the page of --help, and
     `${names:POINTS}` and `${seeds:POINTS}`, the points and their seeds as choice sweeps, to asuka.sweep."""
-    OmegaConf.register_new_resolver("options", options, replace=True)
-    OmegaConf.register_new_resolver("names", ",".join, replace=True)
-    OmegaConf.register_new_resolver("seeds", _seeds, replace=True)
-    store = ConfigStore.instance()
-    store.store(name="train_schema", node=TrainConfig)
-    store.store(name="inpaint_schema", node=InpaintConfig)
-    store.store(name="evaluate_schema", node=EvaluateConfig)
+    for name, resolver in {"options": options, "names": ",".join, "seeds": _seeds}.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+    for name, root in {"train": TrainConfig, "inpaint": InpaintConfig, "evaluate": EvaluateConfig}.items():
+        ConfigStore.instance().store(name=f"{name}_schema", node=root)
 
 
 def _seeds(points: DictConfig) -> str:
@@ -129,8 +127,9 @@ def _seeds(points: DictConfig) -> str:
 
 
 def options(group: str) -> str:
-    """The options of a group, as a person would read them."""
-    return ", ".join(sorted(file.stem for file in Path(CONF, group).glob("*.yaml")))
+    """The options of a group, as a person would read them; on a page of help many take several lines."""
+    words = ", ".join(sorted(file.stem for file in Path(CONF, group).glob("*.yaml")))
+    return fill(words, 116, subsequent_indent=" " * 21)
 
 
 def check(config: DictConfig) -> None:
