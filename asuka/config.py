@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import yaml
@@ -41,11 +42,12 @@ FREE = {
 class SweepConfig:
     """What `python -m asuka.sweep` makes of a training; the training itself reads none of it."""
 
-    # Name -> trainings, one after the other, as arguments of asuka.train; {weights} are those of the one before.
+    # Name -> trainings, one after the other, arguments of asuka.train, {weights} those of the one before; [] for none.
     points: dict[str, list[list[str]]] = field(default_factory=dict)
     point: str = ""
     # Arguments of asuka.evaluate; {weights} are the trained ones, {base.weights} and the like the last training's own.
     evaluate: list[str] = field(default_factory=list)
+    each: dict[str, list[str]] = field(default_factory=dict)  # name -> such arguments of a point's own
     more: list[str] = field(default_factory=list)  # further ones
     photos: str | None = None  # what is evaluated on, as {sweep.photos}
     processes: int = 1  # of each training and evaluation
@@ -112,18 +114,22 @@ class EvaluateConfig:
 
 def register() -> None:
     """Make the typed roots known to Hydra, `${options:GROUP}`, the words of a group, to the page of --help, and
-    `${names:NODE}`, the keys of a node as a choice sweep, to asuka.sweep."""
-    OmegaConf.register_new_resolver("options", options, replace=True)
-    OmegaConf.register_new_resolver("names", ",".join, replace=True)
-    store = ConfigStore.instance()
-    store.store(name="train_schema", node=TrainConfig)
-    store.store(name="inpaint_schema", node=InpaintConfig)
-    store.store(name="evaluate_schema", node=EvaluateConfig)
+    `${names:POINTS}` and `${seeds:POINTS}`, the points and their seeds as choice sweeps, to asuka.sweep."""
+    for name, resolver in {"options": options, "names": ",".join, "seeds": _seeds}.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+    for name, root in {"train": TrainConfig, "inpaint": InpaintConfig, "evaluate": EvaluateConfig}.items():
+        ConfigStore.instance().store(name=f"{name}_schema", node=root)
+
+
+def _seeds(points: DictConfig) -> str:
+    """Those of a sweep where none are typed: of what trains nothing the one that evaluations have."""
+    return "0" if points and not any(points.values()) else "0,1,2"
 
 
 def options(group: str) -> str:
-    """The options of a group, as a person would read them."""
-    return ", ".join(sorted(file.stem for file in Path(CONF, group).glob("*.yaml")))
+    """The options of a group, as a person would read them; on a page of help many take several lines."""
+    words = ", ".join(sorted(file.stem for file in Path(CONF, group).glob("*.yaml")))
+    return fill(words, 116, subsequent_indent=" " * 21)
 
 
 def check(config: DictConfig) -> None:

@@ -21,7 +21,7 @@ from asuka.errors import InputError, InputWarning
 from asuka.evaluate import evaluate
 from asuka.evaluation.comparison import Comparison
 from asuka.evaluation.dots import dots
-from asuka.evaluation.finished import finished
+from asuka.evaluation.finished import Place, finished
 from asuka.evaluation.sheets import GAP, GREY, LINE, ROWS, THUMB
 from asuka.evaluation.side_by_side import table_md
 from asuka.seeding import seed_of
@@ -92,7 +92,7 @@ def give_fid(folder: Path, value: float, folds: list[float]) -> None:
 
 
 def compared(runs: Path, *names: str, baseline: str | None = None) -> Comparison:
-    return Comparison.of(finished([runs / name for name in names]), baseline)
+    return Comparison.of(finished([Place.of(runs / name) for name in names]), baseline)
 
 
 def lines(out: Path) -> list[dict[str, str]]:
@@ -210,15 +210,18 @@ def test_words_that_cannot_be_are_refused(runs: Path) -> None:
     with pytest.raises(InputError, match="did you mean near"):
         compared(runs, "near", "far", baseline="neer")
     with pytest.raises(InputError, match="twice"):
-        finished([runs / "near", runs / "far", runs / "far" / ".." / "near"])
-    with pytest.raises(InputError, match="two finished evaluations"):
-        read(["runs/one", "baseline=one"])
+        finished([Place.of(runs / name) for name in ("near", "far", "far/../near")])
+    with pytest.raises(InputError, match="near: give the folders of two finished evaluations"):
+        compare([runs / "near"], None, runs / "out")
+    with pytest.raises(InputError, match="baseline=one: give the folders"):
+        read(["baseline=one"])
     assert read(["a", "b", "baseline=b", "out=c"]) == ([Path("a"), Path("b")], "b", Path("c"))
 
 
 def test_evaluations_of_one_name_are_told_apart(runs: Path) -> None:
     shutil.copytree(runs / "near", runs / "other" / "near")
-    assert [run.name for run in finished([runs / "near", runs / "other" / "near"])] == ["runs/near", "other/near"]
+    places = [Place.of(runs / name) for name in ("near", "other/near")]
+    assert [run.name for run in finished(places)] == ["runs/near", "other/near"]
 
 
 def test_a_comparison_leaves_what_it_promises(out: Path) -> None:

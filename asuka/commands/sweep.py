@@ -1,6 +1,7 @@
 """What `asuka.sweep` does: before the first point, for each of them, and after the last one."""
 
 import fcntl
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -26,13 +27,12 @@ def begin(config: DictConfig, jobs: list[list[str]]) -> None:
 
 
 def work(config: DictConfig, words: list[str]) -> None:
-    """Train and evaluate one point, or what is left of it; that it failed is in its entry. StoppedError after a
+    """Train and evaluate a point, or what is left of it; that it failed is in its entry. StoppedError after a
     signal."""
     one, run_dir = point(config, words), Path(config.run_dir)
-    evaluation = one.evaluate.run_dir.name if one.evaluate else ""
     processes = config.sweep.processes
-    before = ledger.load(one.folder, evaluation)
     row = next(row for row in ledger.planned(run_dir) if row.folder == one.folder.name)
+    before = ledger.entry_of(run_dir, row)
     title = f"{row.label} seed {row.seed}"
     if before.state == FINISHED:
         print(f"{title}: finished before, in {one.folder}")
@@ -40,17 +40,23 @@ def work(config: DictConfig, words: list[str]) -> None:
     legs = [("asuka.train", leg) for leg in one.legs]
     legs += [("asuka.evaluate", one.evaluate)] if one.evaluate else []
     commands = tuple(typed(module, leg, processes) for module, leg in legs)
-    entry = replace(before, state=TRAINING, error="", evaluation=evaluation, commands=commands)
+    state = TRAINING if one.legs else EVALUATING
+    entry = replace(before, state=state, error="", evaluation=row.mark, commands=commands)
     print("\n".join([f"{title}:", *(f"  {command}" for command in commands)]), flush=True)
     entry = _evaluated(one, _trained(one, entry, processes), processes)
     print(f"{title}: {' '.join([entry.state, entry.error]).strip()}", flush=True)
 
 
 def end(config: DictConfig) -> None:
-    """Show the table. InputError where points have failed."""
+    """Show the table, and how to see evaluations side by side. InputError where points have failed."""
     run_dir = Path(config.run_dir)
     print(f"\n{_write(run_dir)}")
-    failed = [row for row in ledger.planned(run_dir) if _entry(run_dir, row).state == FAILED]
+    states = [(row, ledger.entry_of(run_dir, row).state) for row in ledger.planned(run_dir)]
+    alone = [row for row, state in states if state == FINISHED and row.evaluation == ledger.ALONE]
+    if len(alone) > 1 and len({row.seed for row in alone}) == 1:  # those of several have other holes
+        words = shlex.join([str(run_dir), f"out={run_dir / 'compare'}"])
+        print(f"side by side: python -m asuka.compare {words}")
+    failed = [row for row, state in states if state == FAILED]
     if failed:
         names = ", ".join(f"{row.label} seed {row.seed}" for row in failed)
         raise InputError(f"{len(failed)} failed: {names}; mend what {run_dir}/table.md says and repeat the command")
@@ -61,7 +67,7 @@ def _trained(one: Point, entry: Entry, processes: int) -> Entry:
         entry = _step(one.folder, entry, "asuka.train", leg, processes)
         if entry.state == FAILED:
             return entry
-    entry = replace(entry, trained=True, state=EVALUATING if one.evaluate else FINISHED)
+    entry = replace(entry, trained=bool(one.legs), state=EVALUATING if one.evaluate else FINISHED)
     _store(one.folder, entry)
     return entry
 
@@ -95,10 +101,6 @@ def _step(folder: Path, entry: Entry, module: str, leg: Leg, processes: int) -> 
 def _store(folder: Path, entry: Entry) -> None:
     ledger.store(folder, entry)
     _write(folder.parent)
-
-
-def _entry(run_dir: Path, row: ledger.Row) -> Entry:
-    return ledger.load(run_dir / row.folder, row.evaluation.rpartition("/")[2])
 
 
 def _write(run_dir: Path) -> str:

@@ -17,6 +17,19 @@ TEXTS = ("name", "photo", "group", "draw")  # columns of rows.csv that are no nu
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where an evaluation lies, and what it may be called: its last word, or as many as tell it from others."""
+
+    folder: Path
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, folder: Path) -> "Place":
+        """Called by its path."""
+        return cls(folder, folder.resolve().parts)
+
+
+@dataclass(frozen=True)
 class Finished:
     """An evaluation's folder: what `python -m asuka.evaluate` wrote of one method."""
 
@@ -57,20 +70,19 @@ class Finished:
         return self.folder / "results"
 
 
-def finished(folders: list[Path]) -> list[Finished]:
-    """The evaluations in some folders, each under as many last parts of its path as tell it from the others.
+def finished(places: list[Place]) -> list[Finished]:
+    """The evaluations in some places, each under as many of its last words as tell it from the others.
 
     InputError, all of them together, where a folder is twice among them, not finished, or misses pairs.
     """
-    twice = sorted(
-        {str(folder) for folder in folders if [one.resolve() for one in folders].count(folder.resolve()) > 1}
-    )
+    there = [place.folder.resolve() for place in places]
+    twice = sorted({str(place.folder) for place, path in zip(places, there, strict=True) if there.count(path) > 1})
     if twice:
         raise InputError(f"{', '.join(twice)}: the same folder twice; give each evaluation once")
     runs, problems = [], []
-    for name, folder in zip(_called([folder.resolve() for folder in folders]), folders, strict=True):
+    for name, place in zip(_called([place.words for place in places]), places, strict=True):
         try:
-            runs.append(_read(name, folder))
+            runs.append(_read(name, place.folder))
         except InputError as error:
             problems += error.args
     if problems:
@@ -78,12 +90,12 @@ def finished(folders: list[Path]) -> list[Finished]:
     return runs
 
 
-def _called(paths: list[Path]) -> list[str]:
-    for depth in range(1, max(len(path.parts) for path in paths)):
-        names = ["/".join(path.parts[-depth:]) for path in paths]
+def _called(places: list[tuple[str, ...]]) -> list[str]:
+    for depth in range(1, max(map(len, places))):
+        names = ["/".join(words[-depth:]) for words in places]
         if len(set(names)) == len(names):
             return names
-    return [str(path) for path in paths]
+    return [str(Path(*words)) for words in places]
 
 
 def _read(name: str, folder: Path) -> Finished:

@@ -1,4 +1,4 @@
-"""The ledger of a sweep: what it asked for last, and of each point how far it has come."""
+"""The ledger of a sweep: what it asked for last, of each point how far it has come, and where it was evaluated."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,6 +8,8 @@ from asuka.disk import write_file
 from asuka.errors import InputError
 from asuka.sweeps.point import Point
 
+PLAN = "plan.json"
+ALONE = "."  # the evaluation's folder below a point's that trains nothing
 WAITING, TRAINING, EVALUATING = "waiting", "training", "evaluating"
 STOPPED, FAILED, FINISHED = "stopped", "failed", "finished"
 
@@ -18,7 +20,7 @@ class Entry:
 
     state: str = WAITING
     error: str = ""
-    trained: bool = False  # whether all of its trainings have come to their ends
+    trained: bool = False  # whether it has trainings and all of them have come to their ends
     evaluation: str = ""  # the name of the evaluation that `state` speaks of
     seconds: float = 0.0  # of all its commands so far
     commands: tuple[str, ...] = ()  # to repeat it by hand
@@ -31,7 +33,12 @@ class Row:
     label: str  # its name, and what else it differs in from other points
     seed: int
     folder: str  # below the sweep's
-    evaluation: str  # its folder below that
+    evaluation: str  # its folder below that, ALONE where nothing is trained; "" where nothing is evaluated
+
+    @property
+    def mark(self) -> str:
+        """The evaluation's name in the entry."""
+        return self.evaluation.rpartition("/")[2]
 
 
 def load(folder: Path, evaluation: str) -> Entry:
@@ -54,15 +61,15 @@ def store(folder: Path, entry: Entry) -> None:
 
 
 def rows(points: list[Point]) -> list[Row]:
-    """The rows of points. InputError where two of them are one and the same training at the same seed."""
+    """The rows of points. InputError where two of them are one and the same at the same seed."""
     shared = set.intersection(*(set(point.words) for point in points))
     found: dict[Path, Row] = {}
     for point in points:
         label = " ".join([point.name, *(word for word in point.words if word not in shared)]).strip()
-        other = found.get(point.folder)
+        other, what = found.get(point.folder), "training" if point.legs else "evaluation"
         if other:
             raise InputError(
-                f"{other.label} and {label} are one and the same training at seed {point.seed}: what was typed "
+                f"{other.label} and {label} are one and the same {what} at seed {point.seed}: what was typed "
                 "takes the place of what they differ in; leave it out"
             )
         evaluation = point.evaluate.run_dir.relative_to(point.folder).as_posix() if point.evaluate else ""
@@ -72,8 +79,22 @@ def rows(points: list[Point]) -> list[Row]:
 
 def plan(run_dir: Path, planned: list[Row]) -> None:
     """Remember what a sweep was asked for: its tables are of that."""
-    write_file(run_dir / "plan.json", json.dumps([asdict(row) for row in planned], indent=1) + "\n")
+    write_file(run_dir / PLAN, json.dumps([asdict(row) for row in planned], indent=1) + "\n")
 
 
 def planned(run_dir: Path) -> list[Row]:
-    return [Row(**row) for row in json.loads((run_dir / "plan.json").read_text())]
+    """What a sweep was asked for last. InputError where the file is none of ours."""
+    try:
+        return [Row(**row) for row in json.loads((run_dir / PLAN).read_text())]
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{run_dir / PLAN}: is no plan of a sweep ({error}); repeat the sweep's command") from error
+
+
+def entry_of(run_dir: Path, row: Row) -> Entry:
+    return load(run_dir / row.folder, row.mark)
+
+
+def titles(rows: list[Row]) -> list[str]:
+    """What points are called side by side: by their labels, and by their seeds where these are several."""
+    several = len({row.seed for row in rows}) > 1
+    return [f"{row.label} seed {row.seed}" if several else row.label for row in rows]

@@ -6,20 +6,22 @@ import json
 from pathlib import Path
 from statistics import mean, stdev
 
-from asuka.sweeps.entry import FINISHED, Entry, Row, load
+from asuka.sweeps.entry import ALONE, FINISHED, Entry, Row, entry_of
 
 DIGITS = 4  # significant ones
-WORDS = (
-    "Means ± standard deviations over seeds, in brackets how many are trained. Evaluations all have the same holes; "
-    "the validation at the end of a training has holes by its seed."
+WORDS = "Means ± standard deviations over seeds, in brackets how many there are."
+TRAINED = (
+    "Evaluations of what is trained all have the same holes; the validation at the end of a training has holes by its "
+    "seed."
 )
+UNTRAINED = "Points that only evaluate have holes and noise by their seed."
 Numbers = dict[str, float]
 
 
 def tables(run_dir: Path, rows: list[Row]) -> tuple[str, str]:
     """Markdown and CSV of a sweep's rows: of each trained point the validation's means, of each evaluated one what
     the evaluation gave; then how far each has come."""
-    entries = [load(run_dir / row.folder, row.evaluation.rpartition("/")[2]) for row in rows]
+    entries = [entry_of(run_dir, row) for row in rows]
     numbers = [_numbers(run_dir, row, entry) for row, entry in zip(rows, entries, strict=True)]
     states = [entry.state for entry in entries]
     done = f"{states.count(FINISHED)} of {len(rows)} finished."
@@ -53,7 +55,9 @@ def _means(rows: list[Row], numbers: list[Numbers]) -> list[str]:
         [name, *(_cell([one[name] for one in columns[label] if name in one]) for label in labels)] for name in names
     ]
     heads = ["", *(f"{label} ({len(columns[label])})" for label in labels)]
-    return [_markdown(heads, body), WORDS]
+    alone = {row.evaluation == ALONE for row in rows}
+    words = [WORDS, *([TRAINED] if False in alone else []), *([UNTRAINED] if True in alone else [])]
+    return [_markdown(heads, body), " ".join(words)]
 
 
 def _cell(values: list[float]) -> str:
