@@ -62,12 +62,13 @@ def _worked(
     found, digests = {}, {}
     with tqdm(total=len(configs) * len(courses), unit="photograph") as bar:
         for name, config in configs.items():
-            method, folder = build(config.method).to(place).eval(), options.out / name
+            folder, method = options.out / name, build(config.method)
             digests[name] = digest(method)
             guard(folder, _identity(config, options), ROWS)
             guard_parts(folder, {name: digests[name]}, ROWS)
-            work = Work(method, courses, folder / ROWS, lpips, place, options.batch)
+            work = Work(method.to(place).eval(), courses, folder / ROWS, lpips, place, options.batch)
             found[name] = [read_arrays(file) for file in work.run(bar)]
+            del method, work  # before the next one is in memory too
     return found, digests
 
 
@@ -130,7 +131,7 @@ def _named(given: list[str]) -> dict[str, list[str]]:
 
 
 def _config(words: list[str], options: argparse.Namespace) -> DictConfig:
-    """The configuration of a method, checked; its own words come after the shared ones, and so before them."""
+    """The configuration of a method, checked; where its own words and the shared ones disagree, its own hold."""
     method, *more = words
     shared = [f"method={method}", f"base.weights={options.base}", f"seed={options.seed}", f"run_dir={options.out}"]
     config = composed("evaluate", [*shared, *more])

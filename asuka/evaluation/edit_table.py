@@ -56,23 +56,15 @@ def table_md(edits: Edits, words: list[str]) -> str:
     for paste, way in WAYS.items():
         for measure, better in MEASURES.items():
             key = f"{paste}/{measure}"
-            if not any(np.nan_to_num(arrays[key]).any() for arrays in edits.arrays.values()):
+            if _is_zero(edits, key):
                 zero.append(f"{measure} ({way})")
                 continue
             numbers = {name: edits.numbers(name, key) for name in edits.methods}
             more = {f"{name} - {first}": edits.differences(name, key) for name in others}
             title = f"{measure} {ARROWS[better]}, {way}"
             tables.append(Table(title, heads, _rows(numbers, better, "-") + _rows(more, None, "+")))
-    said = f"{len(edits.names)} photographs, {edits.count} edits each; {', '.join(words)}."
-    shown = ", ".join(f"{share:.0%}" for share in edits.arrays[first][KNOWN].mean(0))
-    means = (
-        f"Means against the photographs with 95 % intervals over them, and paired differences to `{first}`, \\* where"
-    )
-    return (
-        f"{said} {means} the interval excludes 0. {UNITS}; known_*: of the pixels that were in no hole so far ({shown} "
-        "of them after each edit), colour_shift: of all holes so far, excess_seam_de: around the edit's own hole.\n\n"
-        f"{markdown(tables)}" + (f"\n0 for every photograph, method and edit: {'; '.join(zero)}.\n" if zero else "")
-    )
+    named = f"\n0 for every photograph, method and edit: {'; '.join(zero)}.\n" if zero else ""
+    return f"{_about(edits, words)}\n\n{markdown(tables)}{named}"
 
 
 def rows_csv(edits: Edits) -> str:
@@ -89,6 +81,27 @@ def rows_csv(edits: Edits) -> str:
                     cells = ["" if np.isnan(value) else f"{value:.6g}" for value in values]
                     writer.writerow([name, method, paste, edit + 1, *cells])
     return text.getvalue()
+
+
+def _about(edits: Edits, words: list[str]) -> str:
+    """What the numbers are."""
+    shares = ", ".join(f"{share:.0%}" for share in edits.arrays[edits.methods[0]][KNOWN].mean(0))
+    return " ".join(
+        (
+            f"{len(edits.names)} photographs, {edits.count} edits each; {', '.join(words)}.",
+            "Means against the photographs with 95 % intervals over them, and paired differences to",
+            f"`{edits.methods[0]}`, \\* where the interval excludes 0. {UNITS}; known_*: of the pixels that were in no",
+            f"hole so far ({shares} of them after each edit), colour_shift: of all holes so far, excess_seam_de:",
+            "around the edit's own hole, which has no seam where both of its sides are redrawn alike.",
+        )
+    )
+
+
+def _is_zero(edits: Edits, key: str) -> bool:
+    """Whether all that was measured is 0, by every method."""
+    values = np.concatenate([arrays[key].flatten() for arrays in edits.arrays.values()])
+    there = values[~np.isnan(values)]
+    return len(there) > 0 and not there.any()
 
 
 def _rows(numbers: dict[str, list[Number]], better: str | None, sign: str) -> list[tuple[str, list]]:
