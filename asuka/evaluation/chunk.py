@@ -36,11 +36,7 @@ def load(file: Path) -> Chunk:
     """A chunk, empty where nothing of it is measured yet. InputError where the file is none of ours."""
     if not file.exists():
         return Chunk()
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file}: cannot be read ({error}); delete it and repeat the command") from error
+    arrays = read_arrays(file)
     names, failed, reasons = (arrays.pop(key).tolist() for key in ("names", "failed", "reasons"))
     rows = {name: {key: values[place] for key, values in arrays.items()} for place, name in enumerate(names)}
     return Chunk(rows, dict(zip(failed, reasons, strict=True)))
@@ -52,6 +48,15 @@ def store(file: Path, chunk: Chunk) -> None:
     arrays = {key: np.stack([row[key] for row in rows]) for key in (rows[0] if rows else ())}
     words = {"names": list(chunk.rows), "failed": list(chunk.failed), "reasons": list(chunk.failed.values())}
     write_arrays(file, arrays | {key: np.array(value, dtype=str) for key, value in words.items()})
+
+
+def read_arrays(file: Path) -> dict[str, np.ndarray]:
+    """What `write_arrays` wrote. InputError where the file is none of ours."""
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{file}: cannot be read ({error}); delete it and repeat the command") from error
 
 
 def write_arrays(file: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -59,11 +59,11 @@ def _ranges(measured: Measured) -> dict[str, Measured]:
 def _scores(measured: Measured, seed: int) -> Numbers:
     photos = measured.words("photo")
     keys = [f"score/{name}" for name in measured.scores] + ["stability"] * ("stability" in measured.rows[0])
-    return {key.removeprefix("score/"): _mean(measured.values(key), photos, seed) for key in keys}
+    return {key.removeprefix("score/"): mean(measured.values(key), photos, seed) for key in keys}
 
 
-def _mean(values: np.ndarray, photos: list[str], seed: int) -> Number:
-    """Mean of the pictures that have such a number, and its interval."""
+def mean(values: np.ndarray, photos: list[str], seed: int) -> Number:
+    """Mean of the values (N,) that are there, not nan, and its interval over the photographs photos[n]."""
     there = np.flatnonzero(~np.isnan(values))
     if not len(there):
         return {"refused": "no picture has such a number"}

@@ -28,21 +28,22 @@ def draw_sheets(measured: Measured, pairs: Pairs, results: Path, score: str, bet
             save(sheet(("masked", "result", "raw", "truth"), rows), folder / f"{title}.png")
 
 
-def sheet(heads: tuple[str, ...], rows: list[tuple[str, list[np.ndarray]]]) -> Image.Image:
-    """Rows of uint8 pictures (H, W, 3) of any sizes as thumbnails under a line of heads, each row over its label."""
-    wide = len(heads) * (THUMB + GAP) + GAP
-    canvas = Image.new("RGB", (wide, LINE + GAP + len(rows) * (THUMB + LINE + GAP)), "white")
+def sheet(heads: tuple[str, ...], rows: list[tuple[str, list[np.ndarray]]], side: int = THUMB) -> Image.Image:
+    """Rows of uint8 pictures (H, W, 3) of any sizes as thumbnails of `side` pixels under a line of heads, each row over
+    its label."""
+    wide = len(heads) * (side + GAP) + GAP
+    canvas = Image.new("RGB", (wide, LINE + GAP + len(rows) * (side + LINE + GAP)), "white")
     pen = ImageDraw.Draw(canvas)
     for column, head in enumerate(heads):
-        pen.text((GAP + column * (THUMB + GAP), 1), head, fill="black")
+        pen.text((GAP + column * (side + GAP), 1), head, fill="black")
     for number, (label, pictures) in enumerate(rows):
-        top = LINE + GAP + number * (THUMB + LINE + GAP)
+        top = LINE + GAP + number * (side + LINE + GAP)
         for column, pixels in enumerate(pictures):
             picture = Image.fromarray(pixels)
-            scale = THUMB / max(picture.size)
-            size = tuple(max(1, round(side * scale)) for side in picture.size)
-            canvas.paste(picture.resize(size, Image.Resampling.LANCZOS), (GAP + column * (THUMB + GAP), top))
-        pen.text((GAP, top + THUMB), label, fill="black")
+            scale = side / max(picture.size)
+            size = tuple(max(1, round(length * scale)) for length in picture.size)
+            canvas.paste(picture.resize(size, Image.Resampling.LANCZOS), (GAP + column * (side + GAP), top))
+        pen.text((GAP, top + side), label, fill="black")
     return canvas
 
 

@@ -21,6 +21,7 @@ class Cell:
     interval: str = ""
     best: bool = False
     note: str = ""
+    mark: str = ""  # behind the number, never bold
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _notes(tables: Sequence[Table]) -> dict[str, int]:
 
 
 def _markdown(cell: Cell, notes: dict[str, int]) -> str:
-    text = f"**{cell.text}**" if cell.best else cell.text
+    text = (f"**{cell.text}**" if cell.best else cell.text) + cell.mark
     return " ".join(word for word in (text, cell.interval, _note(cell, notes)) if word)
 
 
