@@ -74,7 +74,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     tokenizer = build_tokenizer(Synthetic(count=50).train.captions())
     vae = build_vae((8, 8, 8, 8))
-    base = StableDiffusion(vae, build_unet((16, 16, 16)), build_text_encoder(tokenizer), tokenizer, build_scheduler())
+    unet, text_encoder = build_unet((16, 16, 16), vae), build_text_encoder(tokenizer)
+    base = StableDiffusion(vae, unet, text_encoder, tokenizer, build_scheduler())
     mae = MaskedAutoencoder(
         image_size=128, patch_size=8, width=32, depth=2, heads=2, decoder_width=16, decoder_depth=2, decoder_heads=2
     )

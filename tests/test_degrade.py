@@ -114,11 +114,12 @@ def test_a_crop_shows_the_same_place_of_all_three(toy: Path) -> None:
     assert torch.equal(mask, (image[:, :1] > 0.5).float())
 
 
-def test_an_estimate_with_the_true_noise_is_the_truth(toy: Path) -> None:
+def test_an_estimate_with_the_true_goal_is_the_truth(toy: Path) -> None:
     base = pretrained(str(toy / "base"))
     latents = base.latents(batch())
     noisy = noised(base, latents.truth, 0, (0, 1, 2, 3), (0, 0.9))
-    base.predict = lambda *_: noisy.noise  # a U-Net that knows
+    told = base.goal(latents.truth, noisy.noise, noisy.step)
+    base.predict = lambda *_: told  # a U-Net that knows
     found = estimate(base, noisy, latents, base.null_context(4))
     assert torch.allclose(found, latents.truth, atol=1e-3)
 

@@ -12,6 +12,10 @@ from asuka.diffusion.samplers import Noise, Sampler, Seen, all_hole, unseen
 from asuka.errors import InputError
 
 
+# At eta 1 out of pure noise nothing of the old noise is left, and rounding may ask for the root of less than nothing.
+MOST_ETA = 1 - 1e-6
+
+
 class RePaint(Sampler):
     """For any U-Net: one that reads a hole and a masked picture is told that all is hole."""
 
@@ -77,7 +81,7 @@ class RePaint(Sampler):
                 latents = known.over(latents, known.noised(kept[place], noise(f"known {turn}")))
                 result = base.predict(latents, times[place].expand(len(latents)), *shown, context)
                 # The last step of DDPM draws no noise.
-                eta = self.eta if place else 0.0
+                eta = min(self.eta, MOST_ETA) if place else 0.0
                 drawn = noise(f"step {turn}") if eta else None
                 latents = scheduler.step(result, times[place], latents, eta=eta, variance_noise=drawn).prev_sample
                 latents, number = seen(number, times[place], latents), number + 1

@@ -1,4 +1,4 @@
-"""Stable Diffusion inpainting at toy size, in the real classes: 128 x 128 pixels, 16 x 16 x 4 latents."""
+"""Stable Diffusion inpainting at toy size, in the real classes: 128 x 128 pixels, 32 x 32 x 4 latents."""
 
 import json
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ VOCABULARY = 512
 
 
 def build_vae(channels: Iterable[int]) -> AutoencoderKL:
-    """A KL autoencoder with four levels (factor 8) and four latent channels; without attention, so that it learns on
-    small crops what holds for whole pictures."""
+    """A KL autoencoder with a level for each of `channels`, so that three make factor 4, and four latent channels;
+    without attention, so that it learns on small crops what holds for whole pictures."""
     channels = tuple(channels)
     return AutoencoderKL(
         in_channels=3,
@@ -31,17 +31,22 @@ def build_vae(channels: Iterable[int]) -> AutoencoderKL:
     )
 
 
-def build_unet(channels: Iterable[int]) -> UNet2DConditionModel:
-    """A 9-channel U-Net with cross-attention on every level but the lowest, as in Stable Diffusion."""
+def build_unet(channels: Iterable[int], vae: AutoencoderKL) -> UNet2DConditionModel:
+    """A 9-channel U-Net for the latents of `vae`, three levels or more.
+
+    Cross-attention on every level but the lowest, as in Stable Diffusion, and the finest: there its 1,024 places would
+    cost as much as all else.
+    """
     channels = tuple(channels)
+    inner = len(channels) - 2
     return UNet2DConditionModel(
-        sample_size=16,
+        sample_size=vae.config.sample_size // 2 ** (len(vae.config.block_out_channels) - 1),
         in_channels=9,
         out_channels=4,
         layers_per_block=1,
         block_out_channels=channels,
-        down_block_types=("CrossAttnDownBlock2D",) * (len(channels) - 1) + ("DownBlock2D",),
-        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * (len(channels) - 1),
+        down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * inner, "DownBlock2D"),
+        up_block_types=("UpBlock2D", *("CrossAttnUpBlock2D",) * inner, "UpBlock2D"),
         cross_attention_dim=CONTEXT_DIM,
         attention_head_dim=4,
         norm_num_groups=16,

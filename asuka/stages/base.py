@@ -123,9 +123,8 @@ def _others(captions: tuple[str, ...]) -> tuple[str, ...]:
 def _new_base(data: object, vae: str, channels: list[int]) -> StableDiffusion:
     autoencoder = load(AutoencoderKL, locate(vae, "base/vae")).float().eval().requires_grad_(False)
     tokenizer = build_tokenizer(data.train.captions())
-    return StableDiffusion(
-        autoencoder, build_unet(channels), build_text_encoder(tokenizer), tokenizer, build_scheduler()
-    )
+    unet, text_encoder = build_unet(channels, autoencoder), build_text_encoder(tokenizer)
+    return StableDiffusion(autoencoder, unet, text_encoder, tokenizer, build_scheduler())
 
 
 def export_base(base: StableDiffusion, folder: Path) -> None:
