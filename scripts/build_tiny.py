@@ -37,27 +37,27 @@ class Leg:
 
 ASUKA = ("base.weights={ship}/base", "stage.align={ship}/align", "stage.mae={ship}/mae")
 LEGS = (
-    Leg("vae", "vae", "base/vae", ("data.share=0.3",)),
-    Leg("base", "base", "base", ("data.share=0.5", "stage.vae={ship}/base/vae")),
+    Leg("vae", "vae", "base/vae", ("data.share=0.2",)),
+    Leg("base", "base", "base", ("data.share=0.4", "stage.vae={ship}/base/vae")),
     Leg("mae-patches", "mae", "mae-patches", ("data.share=0.4", "masks=patches", "stage.drop=0")),
-    Leg("mae", "mae", "mae", ("data.share=0.4", "stage.init={ship}/mae-patches", "stage.drop=0.5")),
+    Leg("mae", "mae", "mae", ("data.share=0.4", "stage.init={ship}/mae-patches", "stage.drop=0.25")),
     Leg("align", "align", "align", ("data.share=0.5", "base.weights={ship}/base", "stage.mae={ship}/mae")),
     Leg("decoder", "decoder", "decoder", ("data.share=0.3", *ASUKA)),
     Leg("prompt", "prompt", "prompt", ("data.share=0.5", "base.weights={ship}/base")),
 )
 
-# Steps, batch and peak learning rate of each leg, and where latents come again. The CPU's fit two cores and two hours.
-# The GPU's are 3.5 million visits, what 14 loader processes can draw and decode in 20 minutes at 3,000 a second; they
-# are planned, not measured.
+# Steps, batch and peak learning rate of each leg, and where latents come again. The CPU's fit two cores and eight hours;
+# small batches, for what counts there is the number of steps (experiments/003-tiny). The GPU's are 3.5 million visits,
+# what 14 loader processes can draw and decode in 20 minutes at 3,000 a second; they are planned, not measured.
 BUDGETS = {
     "cpu": {
-        "vae": "loop.steps=2600 loop.batch=32 loop.lr=2e-3",
-        "base": "loop.steps=2800 loop.batch=64 loop.lr=1.5e-3 loop.distinct=16384",
+        "vae": "loop.steps=5500 loop.batch=8 loop.lr=1.5e-3",
+        "base": "loop.steps=12000 loop.batch=32 loop.lr=8e-4 loop.warmup=200 loop.distinct=20480",
         "mae-patches": "loop.steps=800 loop.batch=64 loop.lr=1.5e-3",
-        "mae": "loop.steps=1300 loop.batch=64 loop.lr=1e-3",
-        "align": "loop.steps=400 loop.batch=32 loop.lr=3e-3 loop.distinct=4096",
-        "decoder": "loop.steps=1500 loop.batch=32 loop.lr=1e-3 loop.distinct=8192",
-        "prompt": "loop.steps=400 loop.batch=32 loop.lr=3e-3 loop.distinct=4096",
+        "mae": "loop.steps=8000 loop.batch=32 loop.lr=1e-3",
+        "align": "loop.steps=800 loop.batch=16 loop.lr=2e-3 loop.distinct=4096",
+        "decoder": "loop.steps=5000 loop.batch=8 loop.lr=1e-3 loop.distinct=8192",
+        "prompt": "loop.steps=800 loop.batch=16 loop.lr=2e-3 loop.distinct=4096",
     },
     "gpu": {
         "vae": "loop.steps=5000 loop.batch=128 loop.lr=2e-3",
