@@ -28,3 +28,8 @@ def nearest(word: str, choices: list[str], otherwise: str) -> str:
     """The remedy for a mistyped word: the choice most like it, or `otherwise` where none is."""
     near = difflib.get_close_matches(word, choices, n=1)
     return f"did you mean {near[0]}?" if near else otherwise
+
+
+def said(error: Exception | str, most: int = 200) -> str:
+    """What a library's error says, in one line of `most` characters at the longest; its kind where it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__

@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -30,7 +30,7 @@ def load(network: type[Network], folder: Path, dtype: torch.dtype | None = None,
             local_files_only=True,
         )
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        cause = " ".join(str(error).split())[:200]
+        cause = said(error)
         raise InputError(
             f"{folder}: no {network.__name__} can be read there ({cause}); give a folder with its config.json and "
             "whole weights in safetensors, the only kind that is opened"

@@ -14,7 +14,7 @@ from asuka.decode import Conditional, Plain
 from asuka.diffusion.base import StableDiffusion
 from asuka.diffusion.networks import NETWORKS
 from asuka.diffusion.samplers import Concat, Sampler
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 from asuka.loading import load
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.prompt import LearnedPrompt
@@ -98,7 +98,7 @@ class Parts(DiffusionPipeline):
         try:
             return super().from_pretrained(folder, dtype=dtype, **networks, **options)
         except (OSError, ValueError) as error:
-            cause = " ".join(str(error).split())[:200]
+            cause = said(error)
             raise InputError(f"{folder}: no pipeline can be read there ({cause}); give it as it was saved") from error
 
     @classmethod

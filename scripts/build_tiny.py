@@ -46,7 +46,7 @@ LEGS = (
     Leg("prompt", "prompt", "prompt", ("data.share=0.5", "base.weights={ship}/base")),
 )
 
-# Steps, batch and peak learning rate of each leg, and where latents come again. The CPU's fit two cores and eight hours;
+# Steps, batch and peak learning rate of each leg, and where latents come again. The CPU's fit two cores and five hours;
 # small batches, for what counts there is the number of steps (experiments/003-tiny). The GPU's are 3.5 million visits,
 # what 14 loader processes can draw and decode in 20 minutes at 3,000 a second; they are planned, not measured.
 BUDGETS = {

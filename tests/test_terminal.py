@@ -12,6 +12,7 @@ from conftest import composed
 from hydra import compose, initialize_config_dir
 
 from asuka.config import CONF, guard, options, register
+from asuka.errors import said
 from asuka.inpaint import inpaint
 from asuka.terminal import run, spoken
 from asuka.train import train
@@ -175,3 +176,9 @@ def test_a_real_terminal(tmp_path: Path, entry: str, words: str, said: str) -> N
     assert done.returncode == 1
     assert sentences(done.stderr) == said
     assert not (tmp_path / "run" / "weights").exists()
+
+
+def test_what_a_library_says_is_one_line_with_an_end() -> None:
+    assert said(OSError("no\n  such file ")) == "no such file"
+    assert said(KeyError()) == "KeyError"
+    assert len(said("word " * 500)) == 200

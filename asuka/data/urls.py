@@ -10,11 +10,10 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 
 T = TypeVar("T")
 WAITS = (1.0, 4.0, 16.0)  # seconds before a store that fails is asked again: one answer of a million does
-SAID = 200  # letters of what a library complains about; some of them tell a page
 # What stores raise beside OSError; a library is there only where its addresses are read.
 OTHERS = {"aiohttp": "ClientError", "botocore.exceptions": "BotoCoreError", "requests": "RequestException"}
 
@@ -77,7 +76,7 @@ def _asked(address: str, ask: Callable[[AbstractFileSystem, str], T], missing: t
             refused = isinstance(error, PermissionError) or getattr(error, "status", 0) in (401, 403)
             if refused and missing is FileNotFoundError:  # which is how public stores say that there is none
                 raise missing(address) from error
-            why = " ".join(str(error).split())[:SAID] or type(error).__name__
+            why = said(error)
             if refused or not wait or isinstance(store, LocalFileSystem):
                 raise InputError(
                     f"{address}: cannot be read ({why}); see that its store can be reached and lets you in, then "
@@ -93,7 +92,7 @@ def _store(address: str) -> tuple[AbstractFileSystem, str]:
         return url_to_fs(address)
     except (ImportError, ValueError) as error:
         raise InputError(
-            f"{address}: cannot be opened ({' '.join(str(error).split())[:SAID]}); install the library that it names, "
+            f"{address}: cannot be opened ({said(error)}); install the library that it names, "
             "or give a path on this machine"
         ) from error
 

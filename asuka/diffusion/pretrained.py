@@ -9,7 +9,7 @@ from transformers import CLIPTokenizer
 
 from asuka.diffusion.base import StableDiffusion
 from asuka.diffusion.networks import NETWORKS
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 from asuka.loading import load
 from asuka.registry import fingerprint, locate
 
@@ -79,5 +79,5 @@ def _scheduler(folder: Path) -> DDIMScheduler:
 
 
 def _unreadable(folder: Path, error: Exception) -> InputError:
-    cause = " ".join(str(error).split())[:200]
+    cause = said(error)
     return InputError(f"{folder} cannot be read: {cause}; fetch it again or give another folder")

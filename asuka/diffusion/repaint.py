@@ -11,7 +11,6 @@ from asuka.diffusion.known import Known
 from asuka.diffusion.samplers import Noise, Sampler, Seen, all_hole, unseen
 from asuka.errors import InputError
 
-
 # At eta 1 out of pure noise nothing of the old noise is left, and rounding may ask for the root of less than nothing.
 MOST_ETA = 1 - 1e-6
 

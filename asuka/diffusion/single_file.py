@@ -18,7 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from asuka.diffusion.base import StableDiffusion
 from asuka.diffusion.pretrained import read_tokenizer
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 from asuka.foreign.check import sha256_of
 
 UNET, VAE, CLIP, OPEN_CLIP = (
@@ -98,7 +98,7 @@ def _fill(file: Path, what: str, network: nn.Module, state: dict[str, Tensor]) -
     try:
         network.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
-        cause = " ".join(str(error).split())[:300]
+        cause = said(error, 300)
         raise InputError(
             f"{file}: its {what} is not of the sizes that this base has ({cause}); give another base, or another file"
         ) from error

@@ -48,5 +48,6 @@ def _panel(axes: Axes, comparison: Comparison, key: str) -> None:
         if "low" in number:
             axes.plot([number["low"], number["high"]], [place, place], color=colour, linewidth=1.6)
         axes.plot([number["value"]], [place], "o", color=colour, markersize=4.5)
+    axes.locator_params(axis="x", nbins=4)  # more numbers would touch
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)

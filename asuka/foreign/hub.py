@@ -4,7 +4,7 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 from asuka.foreign.place import offline
 
 
@@ -20,7 +20,7 @@ def snapshot(name: str, wanted: tuple[str, ...], left: tuple[str, ...]) -> Path:
             )
         )
     except (OSError, ValueError) as error:
-        cause = f"{switch} forbids to fetch it" if switch else " ".join(str(error).split())[:200]
+        cause = f"{switch} forbids to fetch it" if switch else said(error)
         raise InputError(
             f"{name}: no such folder or file, and no such repository of the hub is on this machine ({cause}); give a "
             "folder, a .safetensors file, or the name of a repository that can be reached"

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 
 Read = TypeVar("Read")
 # The first bytes of what torch.save wrote before it wrote zip archives: its magic number, pickled.
@@ -104,4 +104,4 @@ def _cause(error: Exception) -> str:
     text = str(error)
     if found := re.search(r"GLOBAL (\S+)", text):
         return f"it asks for {found.group(1)}, which is more than tensors, and was not run"
-    return " ".join(text.split())[:200]
+    return said(text)

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from asuka.batch import Batch
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 from asuka.loading import check_finite
 from asuka.methods.inpainter import Inpainter
 from asuka.methods.padding import padded
@@ -41,7 +41,7 @@ class AnyPipeline(Inpainter):
         try:
             self.pipeline = AutoPipelineForInpainting.from_pretrained(path, dtype=DTYPES[dtype])
         except (OSError, ValueError, RuntimeError, UnpicklingError, SafetensorError) as error:
-            cause = " ".join(str(error).split())[:200]
+            cause = said(error)
             raise InputError(
                 f"method.path={path}: diffusers makes no inpainting pipeline of it ({cause}); give a folder in its "
                 "layout, or user/name on the hub"

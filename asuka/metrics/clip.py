@@ -10,7 +10,7 @@ from torch.nn import functional
 from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 from transformers.utils.logging import disable_progress_bar
 
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 from asuka.foreign.place import offline
 from asuka.foreign.store import fetch
 from asuka.metrics.box import of_boxes
@@ -70,7 +70,7 @@ def _parts(weights: str) -> tuple[nn.Module, CLIPImageProcessor]:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"clip={weights}: no CLIP can be read from there ({' '.join(str(error).split())[:200]}); give a folder as "
+            f"clip={weights}: no CLIP can be read from there ({said(error)}); give a folder as "
             "transformers writes it, or user/name on the hub"
         ) from error
 
