@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-
 from asuka.condition import aligned
 from asuka.decode import Plain, conditional
 from asuka.diffusion.pretrained import pretrained
 from asuka.diffusion.samplers import Concat
-from asuka.errors import InputError
+from asuka.foreign.hub import snapshot
 from asuka.methods.diffusion import DiffusionInpainter
 from asuka.registry import ASSETS
 
@@ -26,13 +24,8 @@ def folder_of(name: str, options: dict[str, object]) -> Path:
         return ASSETS / name
     if Path(name).is_dir():
         return Path(name)
-    try:
-        # diffusers itself refuses to download parts whose classes are not its own.
-        return Path(snapshot_download(name, **hub))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{name}: no such folder, and the hub gives no such repository ({error}); give tiny, a folder, or user/name"
-        ) from error
+    # diffusers itself refuses to download parts whose classes are not its own.
+    return snapshot(name, ("*",), (), hub)
 
 
 def assembled(folder: Path) -> DiffusionInpainter:

@@ -75,9 +75,9 @@ def _place(weights: str) -> Path:
             f"base.weights={weights}: there is no such folder or file; give one, user/name on the hub, or a name of "
             "python -m asuka.weights list"
         )
-    folder = snapshot(weights, PARTS, (*OTHERS, "*.fp16.*"))
+    folder = snapshot(weights, PARTS, (*OTHERS, "*.fp16.*"), {})
     if not weight_files(folder / "unet"):  # this repository has them in half precision alone
-        folder = snapshot(weights, PARTS, OTHERS)
+        folder = snapshot(weights, PARTS, OTHERS, {})
     return folder
 
 
