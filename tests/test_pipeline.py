@@ -298,9 +298,7 @@ def test_a_repository_of_the_hub_is_loaded_from_its_cache(pipeline: AsukaPipelin
     (snapshot.parents[1] / "refs" / "main").write_text("0123")
     made = AsukaPipeline.from_pretrained("someone/asuka", cache_dir=tmp_path, local_files_only=True)
     assert torch.equal(made.unet.conv_in.weight, pipeline.unet.conv_in.weight)
-    with pytest.raises(
-        InputError, match="someone/else: no such folder or file, and no such repository of the hub"
-    ):
+    with pytest.raises(InputError, match="someone/else: no such folder or file, and no such repository of the hub"):
         AsukaPipeline.from_pretrained("someone/else", cache_dir=tmp_path, local_files_only=True)
 
 
