@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asuka.disk import write_file
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 from asuka.evaluation.short_table import lines_of, short_table
 
 RECORD = Path("experiments/001-main")
@@ -57,4 +57,4 @@ def _text(file: Path, remedy: str) -> str:
     try:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read ({' '.join(str(error).split())}); {remedy}") from error
+        raise InputError(f"{file}: cannot be read ({said(error)}); {remedy}") from error
