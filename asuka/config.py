@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from asuka.disk import write_file
-from asuka.errors import InputError, nearest
+from asuka.errors import InputError, nearest, said
 from asuka.registry import require
 from asuka.signature import misfit, parameters
 from asuka.training import knobs, world
@@ -149,7 +149,7 @@ def build(node: DictConfig) -> Any:
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, ValueError | OSError):
-            raise InputError(" ".join(str(cause).split())) from error
+            raise InputError(said(cause, None)) from error
         raise cause or error from None
 
 

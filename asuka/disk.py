@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        why = " ".join(str(error).split())
+        why = said(error, None)
         raise InputError(
             f"{path}: cannot be written ({why}); what was there is still good: make room and repeat the command"
         ) from error

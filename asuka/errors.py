@@ -30,6 +30,7 @@ def nearest(word: str, choices: list[str], otherwise: str) -> str:
     return f"did you mean {near[0]}?" if near else otherwise
 
 
-def said(error: Exception | str, most: int = 200) -> str:
-    """What a library's error says, in one line of `most` characters at the longest; its kind where it says nothing."""
+def said(error: Exception | str, most: int | None = 200) -> str:
+    """What a library's error says, in one line of `most` characters at the longest (None: all of it); its kind where it
+    says nothing."""
     return " ".join(str(error).split())[:most] or type(error).__name__

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 
 Made = TypeVar("Made")
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")  # others hold no photographs, or start programs
@@ -66,7 +66,7 @@ def decode(data: bytes, path: str | Path, remedy: str, make: Callable[[Image.Ima
         reason = f"its first bytes are none of {', '.join(_formats())}" if data else "it is empty"
         raise PictureError(path, reason, remedy) from error
     except BROKEN as error:
-        raise PictureError(path, " ".join(str(error).split()) or type(error).__name__, remedy) from error
+        raise PictureError(path, said(error, None), remedy) from error
     except MemoryError as error:  # of this machine, not of these bytes
         raise InputError(f"{path}: does not fit into memory; give a smaller picture") from error
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 from asuka.data import urls
 from asuka.data.files import is_picture
 from asuka.disk import write_file
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 from asuka.foreign.place import folder_of
 from asuka.stems import stem
 
@@ -78,7 +78,7 @@ def parsed(text: str, place: str) -> tuple[list[Entry], int]:
             return [Entry(**row) for row in rows], head["bytes"]
         why = f"format {head['format']}, {len(rows)} of {head['pictures']} pictures"
     except (ValueError, LookupError, TypeError) as error:
-        why = " ".join(str(error).split())
+        why = said(error, None)
     raise InputError(f"{place}: cannot be read as the index of a shard ({why}); remove it to have it made anew")
 
 

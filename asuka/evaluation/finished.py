@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from asuka.errors import InputError
+from asuka.errors import InputError, said
 from asuka.evaluation.report import Number, Numbers
 from asuka.stems import shown
 
@@ -112,7 +112,7 @@ def _read(name: str, folder: Path) -> Finished:
         with open(folder / "rows.csv", newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["draw"] == "0"]
     except (OSError, ValueError, yaml.YAMLError) as error:
-        why = " ".join(str(error).split())
+        why = said(error, None)
         raise InputError(f"{folder}: cannot be read ({why}); repeat its `python -m asuka.evaluate …`") from error
     if failed := sorted(summary["failed"]):
         raise InputError(

@@ -5,6 +5,8 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
+from asuka.errors import said
+
 SECONDS = (15, 60)  # to connect, and between two pieces of an answer
 BLOCK = 1 << 16  # what is lost of a broken connection is less than this
 # The first that fits, in words; what requests says itself fills three lines.
@@ -47,7 +49,7 @@ def explained(error: requests.RequestException) -> str:
     answer = error.response
     if answer is not None:
         return f"it answers {answer.status_code} {answer.reason}" + LOGIN * (answer.status_code in (401, 403))
-    return next((words for kind, words in WORDS if isinstance(error, kind)), " ".join(str(error).split()))
+    return next((words for kind, words in WORDS if isinstance(error, kind)), said(error, None))
 
 
 def _length(part: Path) -> int:
