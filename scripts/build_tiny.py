@@ -38,9 +38,9 @@ class Leg:
 ASUKA = ("base.weights={ship}/base", "stage.align={ship}/align", "stage.mae={ship}/mae")
 LEGS = (
     Leg("vae", "vae", "base/vae", ("data.share=0.2",)),
-    Leg("base", "base", "base", ("data.share=0.4", "stage.vae={ship}/base/vae")),
-    Leg("mae-patches", "mae", "mae-patches", ("data.share=0.4", "masks=patches", "stage.drop=0")),
-    Leg("mae", "mae", "mae", ("data.share=0.4", "stage.init={ship}/mae-patches", "stage.drop=0.25")),
+    Leg("base", "base", "base", ("data.share=0.3", "stage.vae={ship}/base/vae")),
+    Leg("mae-patches", "mae", "mae-patches", ("data.share=0.3", "masks=patches", "stage.drop=0")),
+    Leg("mae", "mae", "mae", ("data.share=0.3", "stage.init={ship}/mae-patches", "stage.drop=0.25")),
     Leg("align", "align", "align", ("data.share=0.5", "base.weights={ship}/base", "stage.mae={ship}/mae")),
     Leg("decoder", "decoder", "decoder", ("data.share=0.3", *ASUKA)),
     Leg("prompt", "prompt", "prompt", ("data.share=0.5", "base.weights={ship}/base")),
@@ -51,8 +51,8 @@ LEGS = (
 # what 14 loader processes can draw and decode in 20 minutes at 3,000 a second; they are planned, not measured.
 BUDGETS = {
     "cpu": {
-        "vae": "loop.steps=5500 loop.batch=8 loop.lr=1.5e-3",
-        "base": "loop.steps=12000 loop.batch=32 loop.lr=8e-4 loop.warmup=200 loop.distinct=20480",
+        "vae": "loop.steps=6000 loop.batch=8 loop.lr=1.5e-3",
+        "base": "loop.steps=12000 loop.batch=32 loop.lr=1e-3 loop.warmup=200 loop.distinct=12288",
         "mae-patches": "loop.steps=800 loop.batch=64 loop.lr=1.5e-3",
         "mae": "loop.steps=8000 loop.batch=32 loop.lr=1e-3",
         "align": "loop.steps=800 loop.batch=16 loop.lr=2e-3 loop.distinct=4096",
