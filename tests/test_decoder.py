@@ -153,14 +153,15 @@ def test_it_starts_near_the_picture() -> None:
     vae = AutoencoderKL.from_pretrained(TINY).eval()
     model = ConditionalDecoder.like(vae).eval()
     source = torch.Generator().manual_seed(3)
-    image = vae.decode(torch.randn(4, 4, 8, 8, generator=source) / vae.config.scaling_factor).sample.clamp(-1, 1)
-    mask = torch.zeros(4, 1, 64, 64)
+    image = vae.decode(torch.randn(4, 4, 16, 16, generator=source) / vae.config.scaling_factor).sample.clamp(-1, 1)
+    mask = torch.zeros(4, 1, *image.shape[2:])
     # Nothing is hole, so that all comes from the new part, which no picture has trained.
-    errors = [(model(torch.zeros(4, 4, 8, 8), image, mask) - image).square().mean()]
+    errors = [(model(torch.zeros(4, 4, 16, 16), image, mask) - image).square().mean()]
     for layer in model.known_encoder.layers:
         layer.reset_parameters()
-    errors.append((model(torch.zeros(4, 4, 8, 8), image, mask) - image).square().mean())
-    assert errors[0] < 0.3 * image.var() < 0.6 * errors[1]
+    errors.append((model(torch.zeros(4, 4, 16, 16), image, mask) - image).square().mean())
+    # What the embedded autoencoder makes of a latent is far from linear, so that it is not very near.
+    assert errors[0] < 0.8 * image.var() and errors[0] < 0.25 * errors[1]
 
 
 @torch.no_grad()
