@@ -25,8 +25,8 @@ from asuka.diffusion.flux_convert import convert_transformer, convert_vae
 from asuka.diffusion.flux_packing import image_ids, pack, shift_of, shifted, unpack
 
 WHOLE = os.environ.get("ASUKA_PARITY")
-# Times and guidance reach the transformer as sines of up to 30,000 radians. Which way a processor rounds the last bit of
-# `exp` moves their frequencies by one unit, the embedding by 8e-4 and the velocity, up to 2.6, by 3e-4 (both seen).
+# Times and guidance reach the transformer as sines of up to 30,000 radians. Which way a processor rounds the last bit
+# of `exp` moves their frequencies by one unit, the embedding by 8e-4 and the velocity, up to 2.6, by 3e-4 (both seen).
 SINES = 1e-3
 
 
