@@ -42,12 +42,11 @@ class _Products(TorchFunctionMode):
         self, function: Callable, types: object, args: tuple = (), kwargs: dict[str, object] | None = None
     ) -> object:
         kwargs = kwargs or {}
-        if function is scaled_dot_product_attention and _answerable(*args, **kwargs):
-            return products(*args[:4], **{name: kwargs[name] for name in ("attn_mask",) if name in kwargs})
-        return function(*args, **kwargs)
+        answer = _answered(*args, **kwargs) if function is scaled_dot_product_attention else None
+        return function(*args, **kwargs) if answer is None else answer
 
 
-def _answerable(
+def _answered(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -56,6 +55,9 @@ def _answerable(
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
-) -> bool:
-    known = attn_mask is None or attn_mask.dtype == torch.bool
-    return known and scale is None and not (dropout_p or is_causal or enable_gqa)
+) -> Tensor | None:
+    """`products` of a call with PyTorch's arguments; None where it asks for more than they can."""
+    weighed = attn_mask is not None and attn_mask.dtype != torch.bool
+    if weighed or dropout_p or is_causal or scale is not None or enable_gqa:
+        return None
+    return products(query, key, value, attn_mask)
