@@ -62,7 +62,7 @@ class ConditionalDecoder(ModelMixin, ConfigMixin):
         """The decoder of `vae` (a copy: same sizes, weights, device and precision) with a new encoder of the known
         pixels, fitted to what that decoder makes of random latents. Where all is hole, it decodes as `vae` does.
 
-        Takes a second for the tiny base, a minute and 3 GB for Stable Diffusion's on one core.
+        Takes a second for the tiny base, a minute and 3.7 GB for Stable Diffusion's on one core.
         """
         config = vae.config
         model = cls(
@@ -134,11 +134,15 @@ class ConditionalDecoder(ModelMixin, ConfigMixin):
 
     @torch.no_grad()
     def _start(self, scaling_factor: float, shift_factor: float) -> None:
-        """Fit the encoder of the known pixels to 16 pictures that this decoder makes up, 8 latents wide."""
+        """Fit the encoder of the known pixels to 8 pictures that this decoder makes up, 16 latents wide.
+
+        Half as wide, most of a picture of a quarter of the side's latents is near its border, and twice as many leave
+        .41 of the variance of drawn scenes instead of .26 (of an eighth of the side: .27 and .23).
+        """
         source = torch.Generator().manual_seed(0)
         # Rough and smooth parts alike, as pictures have; their sum has the spread of real latents.
-        sizes = [(16, self.decoder.conv_in.in_channels, side, side) for side in (8, 4, 2, 1)]
-        parts = [F.interpolate(torch.randn(size, generator=source), (8, 8), mode="bilinear") for size in sizes]
+        sizes = [(8, self.decoder.conv_in.in_channels, side, side) for side in (16, 8, 4, 2)]
+        parts = [F.interpolate(torch.randn(size, generator=source), (16, 16), mode="bilinear") for size in sizes]
         latents = torch.stack(parts).sum(dim=0)
         own = [self._middle(latents / latents.std() / scaling_factor + shift_factor)]
         for block in self.decoder.up_blocks:
