@@ -52,6 +52,13 @@ def test_whatever_a_call_asks_for_is_what_it_gets(words: dict[str, object]) -> N
     assert torch.allclose(found, expected, atol=1e-6)
 
 
+def test_a_call_by_name_is_answered() -> None:
+    parts = dict(zip(("query", "key", "value"), _parts(), strict=True))
+    with fastest(CPU, "bf16"):
+        found = F.scaled_dot_product_attention(**parts)
+    assert torch.equal(found, products(**parts))
+
+
 @pytest.mark.parametrize(("device", "precision"), [(CPU, "no"), (torch.device("meta"), "bf16"), (CPU, "bf16")])
 def test_it_ends_with_its_block_and_is_for_bf16_on_a_cpu(device: torch.device, precision: str) -> None:
     def fused() -> bool:
