@@ -1,5 +1,5 @@
-"""`python -m asuka.evaluate method=asuka data.root=PHOTOS`: every metric of a method in one pass; the same command
-goes on."""
+"""`python -m asuka.evaluate method=asuka data.root=PHOTOS masks=mixed`: every metric of a method in one pass; the same
+command goes on."""
 
 import importlib
 

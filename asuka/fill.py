@@ -33,7 +33,7 @@ class Record:
     scale: float  # of the most reduced window: below 1 its result was enlarged again, above 1 reduced; 1 of wholes
     hole_ratio: float  # share of the picture
     known_change: int  # largest change of a known pixel in view before pasting, of 255 levels
-    seam_de: float  # see asuka.metrics.seam, on the pasted windows at the models' size; nan where nothing is known
+    seam_de: float | None  # see asuka.metrics.seam, on the pasted windows at the models' size; None: nothing is known
     seconds: float  # a window's share of its batch, summed, and cutting and pasting
 
 
