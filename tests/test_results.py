@@ -20,7 +20,7 @@ from asuka.metrics.table import PROTOCOLS
 
 ROOT = Path(__file__).parents[1]
 MADE_UP = ROOT / "tests" / "fixtures" / "results"
-PUBLISHED = (MADE_UP,)  # every folder with a README and a record whose numbers are generated
+PUBLISHED = (MADE_UP, ROOT)  # every folder with a README and a record whose numbers are generated
 EMPTY = "# Page\n\n<!-- {0}:begin -->\nold\n<!-- {0}:end -->\n\nThe rest.\n"
 
 
